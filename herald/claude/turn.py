@@ -1,0 +1,89 @@
+"""One turn of Claude, folded from its events. Pure: what the chat shows is read off the Turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from herald.claude.events import (
+    Event,
+    Finished,
+    Limited,
+    PermissionAsked,
+    Retrying,
+    Started,
+    Taken,
+    Text,
+    TextDelta,
+    Thinking,
+    ToolFinished,
+    ToolStarted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is known of the turn that answers the prompt `prompt_uuid`; "" is a turn that nobody asked for."""
+
+    prompt_uuid: str = ""
+    given_before: bool = False
+    started: Started | None = None
+    texts: tuple[str, ...] = ()
+    tools: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+    failure: str = ""
+    retrying: Retrying | None = None
+    limited: Limited | None = None
+    finished: Finished | None = None
+
+    @property
+    def answer(self) -> str:
+        """All that the main agent wrote, as Markdown; a command's own output where it wrote nothing."""
+        written = "\n\n".join(text.strip() for text in self.texts if text.strip())
+        if written or self.finished is None or self.finished.is_error:
+            return written
+        return self.finished.text.strip()
+
+    def awaited_by(self, prompt_uuid: str) -> Turn:
+        """Return the same turn, with a prompt waiting for its own."""
+        return replace(self, prompt_uuid=prompt_uuid)
+
+    @property
+    def tool_runs(self) -> bool:
+        return bool(self.tools)
+
+
+def advance(turn: Turn, event: Event) -> Turn:
+    """Return the turn as it stands after `event`; events that do not concern it leave it as it is."""
+    match event:
+        case Started():
+            return replace(turn, started=event)
+        case Taken(uuid=uuid, again=True) if uuid == turn.prompt_uuid:
+            return replace(turn, given_before=True)
+        case Text(failure=""):
+            return replace(turn, texts=(*turn.texts, event.text), retrying=None)
+        case Text():
+            # the CLI reports an API failure as if the model had said it; the result repeats the words
+            return replace(turn, failure=event.failure)
+        case TextDelta() | Thinking():
+            return replace(turn, retrying=None)
+        case ToolStarted():
+            return replace(turn, tools=turn.tools | {event.tool_use_id}, retrying=None)
+        case ToolFinished():
+            return replace(turn, tools=turn.tools - {event.tool_use_id})
+        case PermissionAsked():
+            return replace(turn, asked=turn.asked | {event.tool_name}, retrying=None)
+        case Retrying():
+            return replace(turn, retrying=event, failure=event.failure)
+        case Limited():
+            return replace(turn, limited=event)
+        case Finished():
+            return replace(turn, finished=event, retrying=None)
+        case _:
+            return turn
+
+
+def answers(turn: Turn, finished: Finished) -> bool:
+    """Tell whether `finished` is the end of `turn`, and not of one that the CLI began by itself."""
+    if finished.prompt_uuids:
+        return turn.prompt_uuid in finished.prompt_uuids
+    return not finished.unasked

@@ -1,0 +1,98 @@
+"""The Claude of one place: the session it goes on with, and the warm child that carries it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from herald.claude.events import Event, TaskEnded, TaskStarted
+from herald.claude.process import Child, argv, environment
+from herald.config import Config
+from herald.mailbox import Said
+from herald.model import Place, Session
+from herald.storage.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+
+class Companion:
+    """At most one child at a time; it is started when needed and resumes the session."""
+
+    def __init__(
+        self,
+        place: Place,
+        sessions: Sessions,
+        config: Config,
+        env: Mapping[str, str],
+        tell: Callable[[Said], None],
+    ) -> None:
+        """`tell` is called with everything the children say."""
+        self._place = place
+        self._sessions = sessions
+        self._config = config
+        self._env = environment(env)
+        self._tell = tell
+        self._number = 0
+        self._background: set[str] = set()
+        self.child: Child | None = None
+
+    @property
+    def session(self) -> Session | None:
+        return self._sessions.get(self._place)
+
+    @property
+    def cwd(self) -> Path:
+        session = self.session
+        return Path(session.cwd) if session and session.cwd else self._config.work_dir
+
+    @property
+    def permission_mode(self) -> str:
+        session = self.session
+        return (session and session.permission_mode) or self._config.permission_mode
+
+    def said_now(self, said: Said) -> bool:
+        """Tell whether it came from the present child, and not from one that was ended."""
+        return self.child is not None and said.child_number == self._number
+
+    @property
+    def in_background(self) -> int:
+        """How many tasks of Claude's would end with the child."""
+        return len(self._background)
+
+    def notice(self, event: Event) -> None:
+        """Keep count of the tasks in the background."""
+        match event:
+            case TaskStarted(task_id=task_id):
+                self._background.add(task_id)
+            case TaskEnded(task_id=task_id):
+                self._background.discard(task_id)
+
+    async def wake(self) -> Child:
+        """Return the warm child, started if there is none. Raises ClaudeNotFound."""
+        if self.child is None:
+            self._number += 1
+            number = self._number
+            self._background.clear()
+            command = argv(self._config, self.session)
+            self.child = await Child.start(command, self.cwd, self._env, lambda event: self._tell(Said(number, event)))
+        return self.child
+
+    async def end(self) -> None:
+        """End the child, if there is one; the session stays."""
+        if self.child is not None:
+            child, self.child = self.child, None
+            await child.end()
+
+    def remember(self, session_id: str) -> None:
+        """Keep this as the session to go on with. Raises OSError when it cannot be saved."""
+        session = self.session
+        if session is None:
+            self._sessions.put(self._place, Session(session_id))
+        elif session.session_id != session_id:
+            self._sessions.put(self._place, replace(session, session_id=session_id))
+
+    def forget(self) -> None:
+        """Let the next child begin a new session. Raises OSError when that cannot be saved."""
+        self._sessions.drop(self._place)

@@ -1,0 +1,64 @@
+"""What arrives at a conversation: prompts, commands, and what Claude says, in one queue for its one task."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from herald.claude.events import Event
+from herald.model import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """The owner wants to leave the session, in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The owner wants the running turn to end, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Herald is stopping; a running turn has `drain_s` left."""
+
+    drain_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event, and which of the place's children it came from."""
+
+    child_number: int
+    event: Event
+
+
+Job = Incoming | NewSession
+Mail = Job | Stop | Close | Said
+
+
+class Mailbox:
+    """Takes mail from anywhere in the event loop's thread, and gives it to one task."""
+
+    def __init__(self) -> None:
+        self._mail: asyncio.Queue[Mail] = asyncio.Queue()
+
+    def put(self, mail: Mail) -> None:
+        self._mail.put_nowait(mail)
+
+    async def next_within(self, patience_s: float | None) -> Mail | None:
+        """Return the next mail, or None when there is none for `patience_s`; None as patience waits for ever."""
+        try:
+            async with asyncio.timeout(patience_s):
+                return await self._mail.get()
+        except TimeoutError:
+            return None
+
+    def empty_out(self) -> list[Mail]:
+        """Return what lies there, without waiting."""
+        return [self._mail.get_nowait() for _ in range(self._mail.qsize())]
+
+    @property
+    def is_empty(self) -> bool:
+        return self._mail.empty()

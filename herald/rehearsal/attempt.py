@@ -1,0 +1,159 @@
+"""`herald try`: the real service against the loopback Bot API, one question or a chat page, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from herald.environment import gather
+from herald.errors import HeraldError
+from herald.rehearsal import claude
+from herald.rehearsal.bot_api import OWNER, TOKEN, BotApi
+from herald.rehearsal.page import Page
+from herald.rehearsal.service import Service
+
+_AUTH_STATUS_S = 20.0
+# Longer than CLAUDE_TURN_TIMEOUT_S allows a turn to take: herald itself ends it.
+_ANSWER_S = 3 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Claude:
+    """Which Claude answers, and one line that says so."""
+
+    program: str
+    note: str
+
+
+async def ask(question: str, *, scripted: bool) -> int:
+    """Send one text as the owner's phone would, print what the phone shows, and return the exit status."""
+    return await _until_signal(_ask(question, scripted=scripted), status=130)
+
+
+async def chat(*, scripted: bool) -> int:
+    """Open the chat page on 127.0.0.1, print its address, and serve until Ctrl-C or SIGTERM."""
+    return await _until_signal(_chat(scripted=scripted), status=0)
+
+
+async def _until_signal(work: Coroutine[None, None, int], *, status: int) -> int:
+    """Do `work` and return its exit status, or `status` when a signal ended it in order."""
+    task = asyncio.create_task(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return status
+
+
+async def _ask(question: str, *, scripted: bool) -> int:
+    with _folder() as folder:
+        answering = await _choose(folder, scripted=scripted)
+        _tell(answering.note)
+        async with BotApi() as api, _service(api, answering, folder) as service:
+            if not await service.ready():
+                return _give_up(service)
+            api.text(question)
+            await service.until(lambda service: service.worked or service.ended)
+            await service.until(lambda service: service.idle or service.ended, _ANSWER_S)
+            if service.ended:
+                return _give_up(service)
+            print("\n\n".join(api.texts()))  # noqa: T201 - the answer is this command's output
+    return 0
+
+
+async def _chat(*, scripted: bool) -> int:
+    with _folder() as folder:
+        answering = await _choose(folder, scripted=scripted)
+        api = BotApi()
+        page = Page(api, answering.note)
+        async with api, _service(api, answering, folder) as service:
+            if not await service.ready():
+                return _give_up(service)
+            _tell(answering.note)
+            print(page.url, flush=True)  # noqa: T201 - the address is this command's output
+            _tell("open this address in a browser; Ctrl-C ends it")
+            await service.until(lambda service: service.ended, timeout_s=None)
+            return _give_up(service)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for the state, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="herald-try-") as folder:
+        yield Path(folder)
+
+
+@asynccontextmanager
+async def _service(api: BotApi, answering: _Claude, folder: Path) -> AsyncIterator[Service]:
+    settings = {
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_ALLOWED_USERS": str(OWNER),
+        "TELEGRAM_API_BASE": api.url,
+        "HERALD_STATE_DIR": str(folder / "state"),
+        "CLAUDE_BIN": answering.program,
+    }
+    # the token would win over the setting if a unit's credential were in reach
+    inherited = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
+    async with Service(gather(inherited, Path.cwd()) | settings, folder) as service:
+        yield service
+
+
+async def _choose(folder: Path, *, scripted: bool) -> _Claude:
+    """Take the machine's Claude if it is there and logged in, otherwise the stand-in."""
+    stand_in = str(claude.install(folder / "claude"))
+    if scripted:
+        return _Claude(stand_in, "Claude is played by the scripted stand-in, as asked")
+    env = gather(os.environ, Path.cwd())
+    program = shutil.which(env.get("CLAUDE_BIN", "claude"), path=env.get("PATH"))
+    if program is None:
+        return _Claude(stand_in, "Claude is not installed here: a scripted stand-in answers")
+    if not await _is_logged_in(program, env):
+        return _Claude(
+            stand_in, "Claude is not logged in here (run `claude`, then /login): a scripted stand-in answers"
+        )
+    return _Claude(program, f"Claude Code answers: {program}")
+
+
+async def _is_logged_in(program: str, env: dict[str, str]) -> bool:
+    """Ask the CLI itself; it needs no network for that."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(program, "auth", "status"),
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError as exc:
+        raise HeraldError(f"cannot start {program}: {exc.strerror}", "is CLAUDE_BIN right?") from exc
+    try:
+        async with asyncio.timeout(_AUTH_STATUS_S):
+            output, _ = await process.communicate()
+        return bool(orjson.loads(output).get("loggedIn"))
+    except (TimeoutError, orjson.JSONDecodeError, AttributeError):
+        return False
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _tell(text: str) -> None:
+    print(f"herald try: {text}", file=sys.stderr, flush=True)  # noqa: T201 - beside the output
+
+
+def _give_up(service: Service) -> int:
+    for line in service.log:
+        print(line, file=sys.stderr)  # noqa: T201 - it says why
+    return service.exit_status or 1

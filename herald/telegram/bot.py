@@ -1,0 +1,71 @@
+"""The connection to Telegram: aiogram's Bot, its first contact, and the command menu."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramUnauthorizedError,
+)
+from aiogram.types import BotCommand, User
+
+from herald.config import Config
+from herald.errors import ConfigError, HeraldError
+
+log = logging.getLogger(__name__)
+
+_REQUEST_S = 20
+_PATIENCE_S = (1, 2, 4, 8, 15)
+_COMMANDS = {
+    "new": "begin a new session",
+    "stop": "stop what Claude is doing",
+    "status": "what is going on",
+    "help": "how to use me",
+    "start": "say hello",
+}
+
+
+@asynccontextmanager
+async def connected(config: Config) -> AsyncIterator[Bot]:
+    """Yield a Bot for the token and Bot API server in `config`; nothing is sent yet."""
+    server = TelegramAPIServer.from_base(config.api_base)
+    session = AiohttpSession(api=server, json_loads=orjson.loads, timeout=_REQUEST_S)
+    try:
+        yield Bot(config.bot_token, session=session)
+    finally:
+        await session.close()
+
+
+async def greet(bot: Bot) -> User:
+    """Ask Telegram who the bot is, and set its command menu. A network that is down is waited for.
+
+    Raises ConfigError when Telegram does not accept the token.
+    """
+    attempt = 0
+    while True:
+        try:
+            me = await bot.get_me()
+            await bot.set_my_commands([BotCommand(command=name, description=text) for name, text in _COMMANDS.items()])
+            return me
+        # a token of the right shape that Telegram never gave out is answered "Not Found"
+        except (TelegramUnauthorizedError, TelegramNotFound) as exc:
+            hint = "copy TELEGRAM_BOT_TOKEN again from @BotFather; it changes when you revoke it"
+            raise ConfigError(HeraldError("Telegram does not accept the bot token", hint)) from exc
+        except (TelegramAPIError, ClientDecodeError) as exc:
+            patience_s = _PATIENCE_S[min(attempt, len(_PATIENCE_S) - 1)]
+            if isinstance(exc, TelegramRetryAfter):
+                patience_s = exc.retry_after
+            log.warning("Telegram cannot be reached, trying again in %d s: %s", patience_s, exc)
+            await asyncio.sleep(patience_s)
+            attempt += 1
