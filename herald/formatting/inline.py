@@ -84,8 +84,6 @@ class _Inline:
                 self._styles.append(_STYLES[style])
             case style if style in _STYLE_ENDS:
                 self._styles.pop()
-            case _:
-                yield Run(clean(token.content), self._marks())
 
     def _marks(self) -> Marks:
         linked = () if self._link is None else (self._link,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING
 from unicodedata import category, east_asian_width
 
@@ -19,7 +20,7 @@ def table_text(tokens: Iterator[Token]) -> str:
     """Read a table up to and including its end and return its lines; a rule stands below the header."""
     rows: list[list[str]] = []
     right: set[int] = set()
-    for token in tokens:
+    for token in takewhile(lambda token: token.type != "table_close", tokens):
         match token.type:
             case "tr_open":
                 rows.append([])
@@ -27,8 +28,6 @@ def table_text(tokens: Iterator[Token]) -> str:
                 right.add(len(rows[-1]))
             case "inline":
                 rows[-1].append(_cell(token))
-            case "table_close":
-                break
             case _:
                 pass
     widths = [max(_columns(cell) for cell in column) for column in zip(*rows, strict=True)]

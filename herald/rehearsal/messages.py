@@ -137,7 +137,7 @@ def _find_destination(cloud: Cloud, call: Call) -> tuple[Chat, dict[str, Any]]:
         raise bad_request("object expected as reply parameters")
     chat = cloud.find_writable_chat(call.text("chat_id"))
     find_topic(chat, call)
-    answered_id = int(reply.get("message_id") or call.integer("reply_to_message_id"))
+    answered_id = reply.get("message_id") or call.integer("reply_to_message_id")
     if not answered_id:
         return chat, {}
     answered = chat.messages.get(answered_id)

@@ -114,6 +114,8 @@ async def test_a_hanging_call_ends_with_the_server(http: aiohttp.ClientSession) 
         hanging = asyncio.create_task(http.get(f"{api.url}/bot{TOKEN}/getMe"))
         poll = asyncio.create_task(http.get(f"{api.url}/bot{TOKEN}/getUpdates?timeout=50"))
         await api.until(lambda api: len(api.calls) == 2)
+        async with http.get(f"{api.url}/bot{TOKEN}/getMe") as response:  # time enough for an answer to the first
+            assert response.status == 200
         assert not hanging.done()
     with pytest.raises(aiohttp.ClientConnectionError):
         await hanging
@@ -127,6 +129,12 @@ async def test_a_download_can_fail_too(api: BotApi, http: aiohttp.ClientSession,
     for status in (500, 200):
         async with http.get(f"{api.url}/file/bot{TOKEN}/{file['file_path']}") as response:
             assert response.status == status
+
+
+async def test_waiting_also_looks_at_the_clock(api: BotApi) -> None:
+    looks = iter([False, False, True])
+    await api.until(lambda _api: next(looks), timeout_s=5)
+    assert list(looks) == []
 
 
 async def test_waiting_in_vain_tells_what_the_chat_shows(api: BotApi, ask: Ask) -> None:

@@ -72,7 +72,8 @@ async def test_a_bot_cannot_write_first(api: BotApi, ask: Ask) -> None:
 async def test_a_lost_reply_target_can_be_forgiven(api: BotApi, ask: Ask) -> None:
     await said(api, ask)
     forgiving = {"message_id": 99, "allow_sending_without_reply": True}
-    assert "reply_to_message" not in await ask("sendMessage", chat_id=OWNER, text="x", reply_parameters=forgiving)
+    sent = await ask("sendMessage", chat_id=OWNER, text="alone", reply_parameters=forgiving)
+    assert (sent["text"], "reply_to_message" in sent) == ("alone", False)
 
 
 async def test_messages_go_to_their_topic(api: BotApi, ask: Ask) -> None:
@@ -92,6 +93,13 @@ async def test_the_phone_shows_edits_and_not_what_was_deleted(api: BotApi, ask: 
     assert (shown.edited, shown.from_bot, shown.entities) == (True, True, [{"type": "bold", "offset": 0, "length": 1}])
 
 
+async def test_an_edit_without_buttons_takes_them_away(api: BotApi, ask: Ask) -> None:
+    api.text("hello")
+    sent = await ask("sendMessage", chat_id=OWNER, text="Run?", reply_markup=buttons("yes"))
+    await ask("editMessageReplyMarkup", chat_id=OWNER, message_id=sent["message_id"])
+    assert (api.texts(), api.messages()[-1].buttons) == (["Run?"], {})
+
+
 async def test_an_edit_that_changes_nothing_is_refused(api: BotApi, ask: Ask) -> None:
     api.text("hello")
     html = {"chat_id": OWNER, "parse_mode": "HTML", "reply_markup": buttons("a")}
@@ -99,7 +107,8 @@ async def test_an_edit_that_changes_nothing_is_refused(api: BotApi, ask: Ask) ->
     edit = {"message_id": sent["message_id"], "text": "<strong>x</strong>"}
     assert await ask("editMessageText", **edit, **html) == f"400 {NOT_MODIFIED}"
     assert await ask("editMessageReplyMarkup", message_id=sent["message_id"], **html) == f"400 {NOT_MODIFIED}"
-    assert "reply_markup" not in await ask("editMessageText", **edit, chat_id=OWNER, parse_mode="HTML")
+    edited = await ask("editMessageText", **edit, chat_id=OWNER, parse_mode="HTML")
+    assert (edited["text"], "reply_markup" in edited) == ("x", False)
 
 
 @pytest.mark.parametrize(
@@ -167,12 +176,12 @@ async def test_a_wrong_draft_is_refused(api: BotApi, ask: Ask) -> None:
 
 def test_typing_lives_5_seconds_and_a_draft_30_each_in_its_topic() -> None:
     chat = Chat(OWNER, {"id": OWNER, "type": "private"})
-    chat.act("typing", None, 100.0)
+    chat.act("typing", 7, 100.0)
     chat.show_draft(Draft(1, "x", [], False, 100.0), 7)
-    assert (chat.action(None, 104.9), chat.action(None, 105.0), chat.action(7, 100.0)) == ("typing", None, None)
+    assert (chat.action(7, 104.9), chat.action(7, 105.0), chat.action(None, 100.0)) == ("typing", None, None)
     assert chat.draft(None, 100.0) is None
     assert chat.draft(7, 129.9) is not None
     assert chat.draft(7, 130.0) is None
     chat.add(ChatMessage({"message_id": 1, "from": person(OWNER), "message_thread_id": 7, "text": "stop"}))
     assert chat.draft(7, 100.0) is None
-    assert chat.action(None, 100.0) == "typing"
+    assert chat.action(7, 100.0) == "typing"
