@@ -63,6 +63,8 @@ class Service:
             loop.add_signal_handler(number, self._asked_to_stop.set)
         orphans.adopt()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        # this copy holds the lock, so whatever carries the mark has outlived a herald that was killed
+        await orphans.end(orphans.marked(orphans.herald_mark(self._config.state_dir)))
         stopping = asyncio.create_task(self._asked_to_stop.wait(), name="stop-signal")
         try:
             if await self._greeted(stopping):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from herald.claude import orphans
 from herald.claude.events import Event, TaskEnded, TaskStarted
 from herald.claude.process import Child, argv, environment
 from herald.config import Config
@@ -76,7 +77,10 @@ class Companion:
             number = self._number
             self._background.clear()
             command = argv(self._config, self.session)
-            self.child = await Child.start(command, self.cwd, self._env, lambda event: self._tell(Said(number, event)))
+            mark = orphans.child_mark(orphans.herald_mark(self._config.state_dir))
+            self.child = await Child.start(
+                command, self.cwd, self._env, mark, lambda event: self._tell(Said(number, event))
+            )
         return self.child
 
     async def end(self) -> None:

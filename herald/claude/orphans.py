@@ -1,7 +1,8 @@
 """What Claude's tools leave behind: processes that outlive their `claude`, found, ended and reaped.
 
 The CLI's shells begin a session of their own, so ending its process group does not reach them. Herald is therefore
-the child subreaper (prctl(2)): an orphan becomes herald's child. Each carries a mark of the `claude` it came from.
+the child subreaper (prctl(2)): an orphan becomes herald's child. Each carries a mark in its environment that names
+the herald and the `claude` it came from, so that what a killed herald left is found by the next one.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID, uuid4, uuid5
 
 log = logging.getLogger(__name__)
 
 # The name of the mark in a process's environment; a process keeps it unless it empties its environment.
 MARK = "CLAUDE_BRIDGE_CHILD"
 
+_HERALDS = UUID("8f3c6c55-0b52-4c0f-9c5e-6d5f0d0f7a31")
 _PROC = Path("/proc")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -73,13 +76,23 @@ def below(pid: int) -> set[int]:
     return found
 
 
+def herald_mark(state_dir: Path) -> str:
+    """Return what the marks of all children of the herald with this state folder begin with."""
+    return str(uuid5(_HERALDS, str(state_dir)))
+
+
+def child_mark(herald: str) -> str:
+    """Return a new mark for a child of the herald with this mark."""
+    return f"{herald}/{uuid4()}"
+
+
 def marked(mark: str) -> set[int]:
-    """Find the processes that carry `mark`; those of other users cannot be looked into and are left out."""
-    needle = f"{MARK}={mark}".encode()
+    """Find the processes whose mark begins so; those of other users cannot be looked into and are left out."""
+    needle = f"\0{MARK}={mark}".encode()
     found = set()
     for process in _processes():
         with suppress(OSError):
-            if needle in (_PROC / str(process.pid) / "environ").read_bytes().split(b"\0"):
+            if needle in b"\0" + (_PROC / str(process.pid) / "environ").read_bytes():
                 found.add(process.pid)
     return found
 
@@ -88,7 +101,7 @@ async def end(pids: set[int]) -> None:
     """End these processes: TERM, then KILL for those still there."""
     if not pids:
         return
-    log.info("ending what claude's tools left running: %d processes", len(pids))
+    log.info("ending what claude or its tools left running: %d processes", len(pids))
     for number, patience_s in ((signal.SIGTERM, _TERM_PATIENCE_S), (signal.SIGKILL, _KILL_PATIENCE_S)):
         for pid in pids:
             with suppress(ProcessLookupError, PermissionError):

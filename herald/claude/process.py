@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 from herald.claude import orphans, protocol
 from herald.claude.events import Event, Gone, PermissionAsked, RequestUnknown
@@ -71,12 +70,13 @@ class Child:
         self.pid = transport.get_pid()
 
     @classmethod
-    async def start(cls, command: list[str], cwd: Path, env: Mapping[str, str], tell: Callable[[Event], None]) -> Child:
+    async def start(
+        cls, command: list[str], cwd: Path, env: Mapping[str, str], mark: str, tell: Callable[[Event], None]
+    ) -> Child:
         """Start `command` in `cwd`; `tell` is called with every event, the last one being Gone.
 
-        Raises ClaudeNotFound when it cannot be started.
+        `mark` is carried by all that it starts. Raises ClaudeNotFound when it cannot be started.
         """
-        mark = str(uuid4())
         try:
             transport, wire = await asyncio.get_running_loop().subprocess_exec(
                 lambda: _Wire(tell),

@@ -21,7 +21,7 @@ _LINKABLE = re.compile(
     re.IGNORECASE,
 )
 _LINKABLE_INSIDE_TELEGRAM = re.compile(r"tg://[a-z][^\s:]*", re.IGNORECASE)
-# A longer target would leave no room for text in a message, and no server accepts it.
+# Longer targets could fill a message with markup alone.
 _TARGET_BYTES = 2048
 
 # Telegram makes links of these, because the ending is also a top-level domain: files, attributes, and calls.
@@ -36,7 +36,6 @@ _CODE_LIKE = re.compile(
 )
 
 _STYLES = {"strong_open": BOLD, "em_open": ITALIC, "s_open": STRIKE}
-_STYLE_ENDS = {"strong_close", "em_close", "s_close"}
 
 
 def inline_runs(tokens: Sequence[Token], marks: Marks = (), *, links: bool = True) -> list[Run]:
@@ -82,8 +81,8 @@ class _Inline:
                 yield from self._image(token)
             case style if style in _STYLES:
                 self._styles.append(_STYLES[style])
-            case style if style in _STYLE_ENDS:
-                self._styles.pop()
+            case _:
+                del self._styles[-1:]  # a style ends
 
     def _marks(self) -> Marks:
         linked = () if self._link is None else (self._link,)

@@ -92,7 +92,7 @@ class _Packer:
     def _append(self, block: Block) -> None:
         runs = self._runs_added_by(block)
         self._size += size_of(runs, self._open_marks)
-        self._open_marks = runs[-1].marks if runs else self._open_marks
+        self._open_marks = runs[-1].marks
         self._blocks.append(block)
 
     def _runs_added_by(self, block: Block) -> tuple[Run, ...]:
@@ -117,13 +117,9 @@ def _cut_at(separator: str, block: Block) -> Iterator[Block]:
         first, *others = run.text.split(separator)
         runs.append(Run(first, run.marks))
         for other in others:
-            yield Block(_filled(runs), gap)
+            yield Block(tuple(runs), gap)
             gap, runs = Run(separator, run.marks), [Run(other, run.marks)]
-    yield Block(_filled(runs), gap)
-
-
-def _filled(runs: list[Run]) -> tuple[Run, ...]:
-    return tuple(run for run in runs if run.text)
+    yield Block(tuple(runs), gap)
 
 
 def _portions(word: Block) -> Iterator[Block]:

@@ -10,6 +10,7 @@ Without a script it answers by itself. A turn is one command per line, `\\n` in 
     result WORDS     the last block, and the end of the turn (a turn without it ends with the text it has)
     error CATEGORY STATUS WORDS                the turn ends with an API failure
     retry N          the API is tried again N times
+    begin NAME       a tool starts and does not end
     big N            a tool's output of N bytes in one line
     until NAME       wait until FOLDER/NAME exists        hang    wait for an interrupt
     deaf             wait for ever, whatever comes        spawn   leave a process of a session of its own behind
@@ -176,9 +177,13 @@ class Player:
     def _do_think(self, _: str) -> None:
         self._block({"type": "thinking", "thinking": "hm"})
 
-    def _do_tool(self, name: str, output: str = "done", *, is_error: bool = False) -> None:
+    def _do_begin(self, name: str) -> str:
         tool_use_id = f"toolu_{uuid.uuid4().hex}"
         self._block({"type": "tool_use", "id": tool_use_id, "name": name, "input": {}})
+        return tool_use_id
+
+    def _do_tool(self, name: str, output: str = "done", *, is_error: bool = False) -> None:
+        tool_use_id = self._do_begin(name)
         result = {"type": "tool_result", "tool_use_id": tool_use_id, "content": output, "is_error": is_error}
         self._say("user", message={"role": "user", "content": [result]}, session_id=self._session_id)
 

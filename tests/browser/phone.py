@@ -25,7 +25,8 @@ from herald.rehearsal.page import Page
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--window-size=1000,900", "--lang=en-GB"),
+    *("--disable-background-networking", "--disable-component-update", "--window-size=1000,900"),
+    "--force-prefers-reduced-motion",  # so that a click meets what it aims at
 )
 _WAIT_S = 15.0
 
@@ -114,7 +115,8 @@ class Phone:
 @contextmanager
 def chromium(profile: Path, *flags: str) -> Iterator[WebDriver]:
     """Run a headless Chromium with a profile of its own; both paths are given, so that nothing is downloaded."""
-    assert CHROMIUM and DRIVER
+    assert CHROMIUM
+    assert DRIVER
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in (*_FLAGS, f"--user-data-dir={profile}", *flags):

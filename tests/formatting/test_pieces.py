@@ -59,12 +59,6 @@ def test_styles_that_are_cut_are_closed_and_opened_again() -> None:
     assert pieces[1].html.startswith('<b><a href="https://example.com">')
 
 
-def test_a_cut_beside_a_style_leaves_no_empty_tags() -> None:
-    pieces = render("**" + f"{paragraph(90)}\n`code`\n" * 60 + "end**")
-    assert len(pieces) > 1
-    assert "<b></b>" not in "".join(piece.html for piece in pieces)
-
-
 def test_a_quote_that_is_cut_goes_on_as_a_quote() -> None:
     pieces = render("\n>\n".join(f"> {paragraph(1500)}" for _ in range(3)))
     assert [piece.html[:12] + piece.html[-13:] for piece in pieces] == ["<blockquote></blockquote>"] * 2

@@ -102,6 +102,18 @@ async def test_stop_interrupts_the_text_and_the_session_lives_on(
         assert sum("claude started" in line for line in h.service.log) == 1
 
 
+async def test_stop_right_behind_a_message_stops_that_message(
+    real_herald: RealHerald, messages_api: MessagesApi
+) -> None:
+    messages_api.reply(Endless())
+    async with real_herald() as h:
+        h.api.text("oh no")
+        h.api.text("/stop")
+        await h.says("Stopped.")
+        await h.idle()
+        assert len(h.api.texts()) == 1
+
+
 async def test_stop_ends_a_running_tool(real_herald: RealHerald, messages_api: MessagesApi) -> None:
     messages_api.reply(LINGERING)
     async with real_herald(CLAUDE_ALLOWED_TOOLS="Bash") as h:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from herald.rehearsal.bot_api import TOKEN
+from herald.rehearsal.bot_api import TOKEN, BotApi
 from tests.conftest import Herald
 
 
@@ -87,6 +88,16 @@ async def test_stop_interrupts_keeps_what_was_written_and_the_session_lives_on(h
         assert len(h.record("pid")) == 1
 
 
+async def test_stop_right_behind_a_message_stops_that_message(herald: Herald) -> None:
+    async with herald("hang\n---\nresult later") as h:
+        h.api.text("oh no")
+        h.api.text("/stop")
+        await h.says("Stopped.")
+        h.api.text("better")
+        await h.says("later")
+        assert len(h.record("pid")) == 1
+
+
 async def test_stop_ends_a_child_that_does_not_listen_and_keeps_the_session(herald: Herald) -> None:
     async with herald("deaf\n---\nresult back") as h:
         h.api.text("hang")
@@ -133,8 +144,7 @@ async def test_a_child_that_says_nothing_is_stopped_and_told(herald: Herald) -> 
 
 
 async def test_a_tool_may_be_silent_but_the_turn_has_an_end(herald: Herald) -> None:
-    # the stand-in's tool has "started" as long as its permission is not answered; here the whole turn is bounded
-    async with herald("hang", CLAUDE_TURN_TIMEOUT_S="0.5") as h:
+    async with herald("begin Bash\nhang", CLAUDE_STALL_S="0.2", CLAUDE_TURN_TIMEOUT_S="1") as h:
         h.api.text("one")
         await h.says("the limit of CLAUDE_TURN_TIMEOUT_S")
 
@@ -227,12 +237,27 @@ async def test_a_killed_herald_leaves_no_process(herald: Herald) -> None:
         await h.service.until(lambda _: not lives(h.record("pid")[0]) and not lives(h.record("spawned")[0]))
 
 
+async def test_what_outlived_a_killed_herald_is_ended_by_the_next(herald: Herald, api: BotApi) -> None:
+    async with herald("spawn\nhang", api=api) as h:
+        h.api.text("one")
+        await h.service.until(lambda _: h.record("spawned"))
+        # all at once, so that nobody can take the tool along
+        os.kill(h.record("pid")[0], signal.SIGSTOP)
+        h.service.send_signal(signal.SIGKILL)
+        os.kill(h.record("pid")[0], signal.SIGKILL)
+        await h.service.until(lambda service: service.ended)
+        left = h.record("spawned")[0]
+        assert lives(left)
+    async with herald("result hi", api=api):
+        assert not lives(left)
+
+
 async def test_no_process_of_a_tool_stays_a_zombie(herald: Herald) -> None:
     async with herald("spawn\nuntil go\nresult started") as h:
         h.api.text("one")
         await h.service.until(lambda _: h.record("spawned"))
         # the stand-in dies without taking its tool along: the orphan becomes herald's
-        signal_process(h.record("pid")[0], signal.SIGKILL)
+        os.kill(h.record("pid")[0], signal.SIGKILL)
         await h.says("Claude ended in the middle (signal 9).")
         await h.service.until(lambda _: not Path("/proc", str(h.record("spawned")[0])).exists())
 
@@ -242,10 +267,3 @@ def lives(pid: int) -> bool:
         return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def signal_process(pid: int, number: signal.Signals) -> None:
-    """Signal a process that this test started by way of herald."""
-    import os
-
-    os.kill(pid, number)
