@@ -174,7 +174,7 @@ class Conversation:
             self._reply.notice("Claude does not know the earlier session any more: a new one begins here.")
             end = await self._ask(incoming.text, prompt_uuid)
         if not end.turn.answer and not end.trouble:
-            self._reply.notice("Claude finished without a word.")
+            self._reply.notice("Done, without a word from Claude.")
         self._show(end)
         seconds = self._clock() - began_at
         cost = end.turn.finished.cost_usd if end.turn.finished else None

@@ -162,7 +162,7 @@ class _Wire(asyncio.SubprocessProtocol):
         self._lines = protocol.Lines()
         self._last_words = b""
         self._gone_told = False
-        self._stdout_open = True
+        self._open = {1, 2}
         self._transport: asyncio.SubprocessTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -178,13 +178,12 @@ class _Wire(asyncio.SubprocessProtocol):
                 self._tell(event)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        if fd == 1:
-            self._stdout_open = False
-            self._tell_gone_if(self.exited.is_set())
+        self._open.discard(fd)
+        self._tell_gone_if(self.exited.is_set() and not self._open)
 
     def process_exited(self) -> None:
         self.exited.set()
-        self._tell_gone_if(not self._stdout_open)
+        self._tell_gone_if(not self._open)
         asyncio.get_running_loop().call_later(_PIPE_PATIENCE_S, self._tell_gone_if, True)
 
     def _tell_gone_if(self, all_heard: bool) -> None:

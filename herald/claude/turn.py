@@ -19,6 +19,9 @@ from herald.claude.events import (
     ToolStarted,
 )
 
+# What 2.1.197 says where newer versions say nothing, for example after /clear.
+_NO_CONTENT = "(no content)"
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -38,10 +41,10 @@ class Turn:
     @property
     def answer(self) -> str:
         """All that the main agent wrote, as Markdown; a command's own output where it wrote nothing."""
-        written = "\n\n".join(text.strip() for text in self.texts if text.strip())
-        if written or self.finished is None or self.finished.is_error:
-            return written
-        return self.finished.text.strip()
+        texts = self.texts
+        if not texts and self.finished and not self.finished.is_error:
+            texts = (self.finished.text,)
+        return "\n\n".join(text.strip() for text in texts if text.strip() not in ("", _NO_CONTENT))
 
     def awaited_by(self, prompt_uuid: str) -> Turn:
         """Return the same turn, with a prompt waiting for its own."""

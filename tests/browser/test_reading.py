@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -74,7 +75,7 @@ async def test_a_folded_quotation_opens(chat: Phone) -> None:
 
 
 async def test_code_is_copied(chat: Phone) -> None:
-    permission = {"origin": chat.api.url, "permissions": ["clipboardReadWrite"]}
+    permission = {"origin": chat.api.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     await chat.run(lambda driver: driver.execute_cdp_cmd("Browser.grantPermissions", permission))
     await send_html(chat, STYLED)
     await chat.click(".copy")
@@ -195,3 +196,17 @@ async def test_a_lost_connection_is_said(driver: WebDriver) -> None:
         await phone.see(".mine", "hello")
         await phone.gone("#connection")
     await phone.see("#connection", "Trying again")
+
+
+async def test_the_page_connects_again_by_itself(phone: Phone) -> None:
+    def block(*urls: str) -> Callable[[WebDriver], object]:
+        return lambda driver: driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": list(urls)})
+
+    await phone.run(lambda driver: driver.execute_cdp_cmd("Network.enable", {}))
+    await phone.run(block("*/events"))
+    await phone.open()
+    await phone.see("#connection", "Trying again")
+    phone.api.text("meanwhile")
+    await phone.run(block())
+    await phone.see(".mine", "meanwhile")
+    await phone.gone("#connection")
