@@ -92,10 +92,7 @@ class Companion:
     def remember(self, session_id: str) -> None:
         """Keep this as the session to go on with. Raises OSError when it cannot be saved."""
         session = self.session
-        if session is None:
-            self._sessions.put(self._place, Session(session_id))
-        elif session.session_id != session_id:
-            self._sessions.put(self._place, replace(session, session_id=session_id))
+        self._sessions.put(self._place, replace(session, session_id=session_id) if session else Session(session_id))
 
     def forget(self) -> None:
         """Let the next child begin a new session. Raises OSError when that cannot be saved."""

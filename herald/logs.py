@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from types import TracebackType
 from typing import Literal
 
 import orjson
@@ -18,8 +19,14 @@ def begin(level: str, log_format: Literal["text", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Redacting("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # a crash is printed by the same formatter
+    sys.excepthook = _log_crash
     # it tells of every update at info
     logging.getLogger("aiogram.event").setLevel(logging.WARNING)
+
+
+def _log_crash(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger("herald").critical("herald has crashed", exc_info=(kind, exc, trace))
 
 
 class _Redacting(logging.Formatter):

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from herald.errors import SessionsUnreadable
+from herald.errors import ConfigError, HeraldError, SessionsUnreadable
 from herald.model import Place, Session
 
 log = logging.getLogger(__name__)
@@ -26,8 +26,12 @@ class Sessions:
     """The sessions of all places; every change is on disk when the call returns."""
 
     def __init__(self, path: Path) -> None:
-        """Read `path`; a missing file is an empty one. `trouble` then tells what could not be read, if anything."""
+        """Read `path`; a missing file is an empty one. `trouble` then tells what could not be read, if anything.
+
+        Raises ConfigError for a file that can be neither read nor moved aside.
+        """
         self._path = path
+        self._unsaved = False
         self._entries: dict[str, Any] = {}
         self.trouble: SessionsUnreadable | None = None
         try:
@@ -55,7 +59,7 @@ class Sessions:
             if (value := getattr(session, choice)) is not None:
                 entry[choice] = value
         new = entry if len(entry) > 1 else session.session_id
-        if new != old:
+        if new != old or self._unsaved:
             self._entries[str(place)] = new
             self._save()
 
@@ -66,6 +70,7 @@ class Sessions:
 
     def _save(self) -> None:
         """Replace the file in one step: a crash leaves the old one or the new one, never half of one."""
+        self._unsaved = True
         temporary = self._path.with_name(self._path.name + ".tmp")
         content = orjson.dumps(self._entries, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -79,12 +84,19 @@ class Sessions:
             os.fsync(folder)
         finally:
             os.close(folder)
+        self._unsaved = False
 
     def _move_aside(self, cause: Exception) -> SessionsUnreadable:
         # the pid keeps two starts in one second from replacing each other's file
         suffix = f"unreadable-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         kept = self._path.with_name(f"{self._path.name}.{suffix}")
-        self._path.rename(kept)
+        try:
+            self._path.rename(kept)
+        except OSError as exc:
+            problem = HeraldError(
+                f"{self._path} can be neither read nor moved aside: {exc.strerror}", "mend its rights"
+            )
+            raise ConfigError(problem) from cause
         log.error("sessions.json cannot be read (%s): moved to %s", cause, kept.name)
         return SessionsUnreadable(
             "the list of sessions could not be read, so every chat begins a new session",
@@ -101,4 +113,6 @@ def _parse(content: bytes) -> dict[str, Any]:
         session_id = entry.get("session_id") if isinstance(entry, dict) else entry
         if not (isinstance(session_id, str) and session_id):
             raise ValueError(f"no session id under {key}")
+        if isinstance(entry, dict) and not all(isinstance(entry.get(name, ""), str) for name in _CHOICES):
+            raise ValueError(f"a choice under {key} is not a text")
     return entries
