@@ -31,5 +31,6 @@ async def phone(driver: WebDriver) -> AsyncIterator[Phone]:
 async def chat(phone: Phone) -> Phone:
     """The page on a chat where the bot may write, because the owner wrote first."""
     phone.api.text("hello")
+    await phone.bot.update()
     await phone.see(".mine", "hello")
     return phone
