@@ -128,5 +128,7 @@ def _refusal(refused: Refused) -> web.Response:
 async def _errors_in_envelopes(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except (web.HTTPNotFound, web.HTTPRequestEntityTooLarge) as error:
-        return _refusal(Refused(error.status, error.reason))
+    except web.HTTPNotFound as error:
+        return _refusal(Refused(error.status, "Not Found"))
+    except web.HTTPRequestEntityTooLarge as error:
+        return _refusal(Refused(error.status, "Request Entity Too Large"))
