@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from herald.rehearsal import claude
+from herald.rehearsal import stand_in
 from herald.rehearsal.bot_api import OWNER, TOKEN, BotApi
 from herald.rehearsal.service import Service
 
@@ -89,7 +89,7 @@ def herald(tmp_path: Path) -> Herald:
 
     @asynccontextmanager
     async def start(script: str | None = None, *, api: BotApi | None = None, **settings: str) -> AsyncIterator[Stage]:
-        program = claude.install(tmp_path / "claude", script)
+        program = stand_in.install(tmp_path / "claude", script)
         async with running(api) as bot_api:
             env = {**environment(tmp_path, bot_api.url), "CLAUDE_BIN": str(program), **settings}
             async with Service(env, tmp_path) as service:

@@ -17,7 +17,7 @@ import orjson
 
 from herald.environment import gather
 from herald.errors import HeraldError
-from herald.rehearsal import claude
+from herald.rehearsal import stand_in
 from herald.rehearsal.bot_api import OWNER, TOKEN, BotApi
 from herald.rehearsal.page import Page
 from herald.rehearsal.service import Service
@@ -111,17 +111,15 @@ async def _service(api: BotApi, answering: _Claude, folder: Path) -> AsyncIterat
 
 async def _choose(folder: Path, *, scripted: bool) -> _Claude:
     """Take the machine's Claude if it is there and logged in, otherwise the stand-in."""
-    stand_in = str(claude.install(folder / "claude"))
+    scripted_claude = str(stand_in.install(folder / "claude"))
     if scripted:
-        return _Claude(stand_in, "Claude is played by the scripted stand-in, as asked")
+        return _Claude(scripted_claude, "Claude is played by the scripted stand-in, as asked")
     env = gather(os.environ, Path.cwd())
     program = shutil.which(env.get("CLAUDE_BIN", "claude"), path=env.get("PATH"))
     if program is None:
-        return _Claude(stand_in, "Claude is not installed here: a scripted stand-in answers")
+        return _Claude(scripted_claude, "Claude is not installed here: a scripted stand-in answers")
     if not await _is_logged_in(program, env):
-        return _Claude(
-            stand_in, "Claude is not logged in here (run `claude`, then /login): a scripted stand-in answers"
-        )
+        return _Claude(scripted_claude, "Claude is not logged in here (`claude`, then /login): a stand-in answers")
     return _Claude(program, f"Claude Code answers: {program}")
 
 

@@ -26,7 +26,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shlex
 import signal
 import subprocess
 import sys
@@ -49,20 +48,6 @@ was the real one: Telegram's Bot API, herald, a child process, and back.
 ```python
 print("so is code")
 ```"""
-
-
-def install(folder: Path, script: str | None = None) -> Path:
-    """Put an executable `claude` into `folder` that plays `script`, and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sessions").mkdir(exist_ok=True)
-    if script is not None:
-        (folder / "script").write_text(script)
-    program = folder / "claude"
-    # -S -E: it needs no packages, and starts in a third of the time
-    command = shlex.join([sys.executable, "-S", "-E", __file__, str(folder)])
-    program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-    program.chmod(0o700)
-    return program
 
 
 class _Interrupted(Exception):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from herald.rehearsal import claude
+from herald.rehearsal import stand_in
 from herald.rehearsal.bot_api import TOKEN, BotApi
 from herald.rehearsal.service import Service
 from tests.conftest import Herald, environment
@@ -77,7 +77,7 @@ def test_settings_come_from_the_env_file_too(tmp_path: Path) -> None:
 
 async def test_a_token_that_telegram_refuses_ends_with_78_and_one_sentence(tmp_path: Path) -> None:
     async with BotApi() as api:
-        program = claude.install(tmp_path / "claude", "result hi")
+        program = stand_in.install(tmp_path / "claude", "result hi")
         other = "123456789:" + "x" * 35
         settings = {"TELEGRAM_BOT_TOKEN": other, "TELEGRAM_API_BASE": api.url, "TELEGRAM_ALLOWED_USERS": "1"}
         ended = await asyncio.to_thread(run_herald, tmp_path, settings | {"CLAUDE_BIN": str(program)})
@@ -118,7 +118,7 @@ async def test_polling_goes_on_after_failures(herald: Herald) -> None:
 
 
 async def test_telegram_that_is_away_at_the_start_is_waited_for(tmp_path: Path) -> None:
-    program = claude.install(tmp_path / "claude", "result hi")
+    program = stand_in.install(tmp_path / "claude", "result hi")
     async with BotApi() as api:
         api.drop("getMe")
         async with Service({**environment(tmp_path, api.url), "CLAUDE_BIN": str(program)}, tmp_path) as service:
