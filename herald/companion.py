@@ -72,10 +72,11 @@ class Companion:
 
     async def wake(self) -> Child:
         """Return the warm child, started if there is none. Raises ClaudeNotFound."""
+        if self.child is not None and self.child.has_exited:
+            await self.end()
         if self.child is None:
             self._number += 1
             number = self._number
-            self._background.clear()
             command = argv(self._config, self.session)
             mark = orphans.child_mark(orphans.herald_mark(self._config.state_dir))
             self.child = await Child.start(
@@ -87,6 +88,7 @@ class Companion:
         """End the child, if there is one; the session stays."""
         if self.child is not None:
             child, self.child = self.child, None
+            self._background.clear()
             await child.end()
 
     def remember(self, session_id: str) -> None:

@@ -145,7 +145,7 @@ class Conversation:
         """Wait for the next job, and meanwhile for what Claude says unasked; None when closed."""
         while True:
             if self._closing:
-                self._tell_waiting()
+                self._say_goodbye()
                 return None
             if self._waiting:
                 return self._waiting.popleft()
@@ -261,6 +261,7 @@ class Conversation:
 
     async def _leave_session(self) -> None:
         session, cwd = self._claude.session, self._claude.cwd
+        self._tell_background()
         await self._part()
         if session is None:
             self._reply.notice("Your next message begins a new session.")
@@ -284,7 +285,8 @@ class Conversation:
             return None
         return self._config.idle_s
 
-    def _tell_waiting(self) -> None:
+    def _say_goodbye(self) -> None:
+        """Herald is stopping: tell what was not begun, and what ends with the child."""
         for mail in (*self._waiting, *self._mailbox.empty_out()):
             if isinstance(mail, Incoming):
                 log.warning("message not begun place=%s", self._place)
@@ -292,3 +294,11 @@ class Conversation:
                 error = HeraldError(f"herald is stopping and has not begun this: {beginning}", "send it again")
                 self._reply.trouble(error)
         self._waiting.clear()
+        if self._exchange and self._exchange.turn.started:
+            interrupted = HeraldError("herald is stopping and had to interrupt this", "the session is kept")
+            self._show(End(self._exchange.turn, interrupted, asked=False))
+        self._tell_background()
+
+    def _tell_background(self) -> None:
+        if count := self._claude.in_background:
+            self._reply.notice(f"{count} of Claude's background tasks ended with it.")

@@ -50,7 +50,7 @@ def explain(failure: str, finished: Finished) -> ClaudeFailed:
                 "this conversation has become too long for Claude", "/compact shrinks it, /new begins afresh"
             )
         case _:
-            return ClaudeFailed(f"Claude stopped with an error: {words}", f"send the message again; {_KEPT}")
+            return ClaudeFailed(f"Claude stopped with an error: {words}", f"{_KEPT}: send the message again, or /new")
 
 
 def refusal(tool: str) -> str:

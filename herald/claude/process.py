@@ -96,6 +96,10 @@ class Child:
         log.info("claude started pid=%d", child.pid)
         return child
 
+    @property
+    def has_exited(self) -> bool:
+        return self._wire.exited.is_set()
+
     def prompt(self, text: str, uuid: str) -> None:
         self._write(protocol.encode_prompt(text, uuid))
 
@@ -113,7 +117,7 @@ class Child:
     async def end(self) -> None:
         """End the process and all that it started: interrupt, end of input, TERM, KILL. Safe to call twice."""
         left = orphans.below(self.pid)
-        if not self._wire.exited.is_set():
+        if not self.has_exited:
             self.interrupt()
             # the CLI writes its transcript out at end of input, which TERM would cut short
             self._stdin.close()
@@ -136,7 +140,7 @@ class Child:
     async def _exits_within(self, patience_s: float) -> bool:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wire.exited.wait(), patience_s)
-        return self._wire.exited.is_set()
+        return self.has_exited
 
     @property
     def _stdin(self) -> asyncio.WriteTransport:

@@ -15,7 +15,8 @@ Without a script it answers by itself. A turn is one command per line, `\\n` in 
     until NAME       wait until FOLDER/NAME exists        hang    wait for an interrupt
     deaf             wait for ever, whatever comes        spawn   leave a process of a session of its own behind
     session ID       go on under another session id       exit N  end at once       say WORDS   to standard error
-    background WORDS after the result, a turn that nobody asked for
+    unasked          the turn ends, and one begins that nobody asked for; it plays the commands that follow
+    task ID          a task begins in the background
 
 Every turn also carries lines and types that do not exist, so that herald's tolerance stays tested. With a script,
 FOLDER/record keeps argv, environment and input. Sessions live in FOLDER/sessions. Standard library only, for speed.
@@ -111,6 +112,7 @@ class Player:
         self._session_file().write_text("\n".join([*seen, prompt["uuid"]]))
         self._prompt = prompt
         self._text = ""
+        self._asked = True
         self._say("system", subtype="init", session_id=self._session_id, model="stand-in", cwd=str(Path.cwd()),
                   permissionMode="default", claude_code_version=VERSION)  # fmt: skip
         self._say("user", **acknowledgement, timestamp="2026-01-01T00:00:00.000Z")
@@ -147,17 +149,19 @@ class Player:
                 self._finish(is_error=True, result=words, api_error_status=int(status) or None,
                              terminal_reason="api_error")  # fmt: skip
                 return
-            if name == "background":
-                self._finish(result=self._text)
-                self._say("system", subtype="init", session_id=self._session_id)
-                self._write(argument)
-                self._finish(result=argument, origin={"kind": "task-notification"}, user_message_uuids=[])
-                return
             getattr(self, f"_do_{name}")(argument)
         self._finish(result=self._text)
 
     def _do_text(self, words: str) -> None:
         self._write(words)
+
+    def _do_unasked(self, _: str) -> None:
+        self._finish(result=self._text)
+        self._say("system", subtype="init", session_id=self._session_id)
+        self._asked = False
+
+    def _do_task(self, task_id: str) -> None:
+        self._say("system", subtype="task_started", task_id=task_id)
 
     def _do_think(self, _: str) -> None:
         self._block({"type": "thinking", "thinking": "hm"})
@@ -258,7 +262,10 @@ class Player:
         self._say("assistant", message=message, session_id=self._session_id, **fields)
 
     def _finish(self, **fields: Any) -> None:
-        self._say("result", **(_result(self._session_id, user_message_uuids=[self._prompt["uuid"]]) | fields))
+        why = (
+            {"user_message_uuids": [self._prompt["uuid"]]} if self._asked else {"origin": {"kind": "task-notification"}}
+        )
+        self._say("result", **(_result(self._session_id, **why) | fields))
 
     def _grease(self) -> None:
         """Say things that no version says: unknown types, blocks and deltas, and lines that are not JSON."""

@@ -174,11 +174,12 @@ async def test_what_claude_says_when_a_background_task_ends_is_delivered(
     messages_api.reply(SOON_OVER)
     messages_api.reply("It runs in the background.")
     messages_api.reply("The background task has ended.")
-    async with real_herald(CLAUDE_ALLOWED_TOOLS="Bash", CLAUDE_IDLE_S="0.1") as h:
+    async with real_herald(CLAUDE_ALLOWED_TOOLS="Bash", CLAUDE_IDLE_S="0") as h:
         os.mkfifo(h.folder / "work" / "go")
         h.api.text("begin")
         await h.says("It runs in the background.")
-        # the idle time is over, but the child has a task: it must not be ended
+        await h.idle()
+        # no child outlives its turn here, unless it has a task
         (h.folder / "work" / "go").write_text("now\n")
         await h.says("The background task has ended.")
 

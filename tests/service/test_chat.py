@@ -79,6 +79,7 @@ async def test_messages_are_answered_in_order_one_at_a_time(herald: Herald) -> N
         h.release("go")
         await h.says("third")
         assert h.api.texts() == ["first", "second", "third"]
+        assert h.prompts() == ["one", "two", "three"]
 
 
 async def test_the_command_menu_is_registered(herald: Herald) -> None:

@@ -69,12 +69,45 @@ async def test_a_permission_request_is_refused_and_told_once_with_the_setting(he
 
 
 async def test_a_result_that_nobody_asked_for_is_delivered(herald: Herald) -> None:
-    async with herald("background The build has ended\n---\nresult next") as h:
+    async with herald("text It runs\nunasked\nresult The build has ended\n---\nresult next") as h:
         h.api.text("build in the background")
         await h.says("The build has ended")
         h.api.text("go on")
         await h.says("next")
         assert h.api.texts().count("The build has ended") == 1
+
+
+async def test_what_nobody_asked_for_is_kept_apart_from_a_prompt_that_comes_meanwhile(herald: Herald) -> None:
+    async with herald("text It runs\nunasked\ntext The build\nuntil go\nresult has ended\n---\nresult next") as h:
+        h.api.text("build in the background")
+        await h.says("It runs")
+        h.api.text("go on")
+        await h.service.until(lambda _: h.prompts() == ["build in the background", "go on"])
+        h.release("go")
+        await h.says("next")
+        assert h.api.texts() == ["It runs", "The build\n\nhas ended", "next"]
+
+
+async def test_stop_ends_a_turn_that_nobody_asked_for(herald: Herald) -> None:
+    async with herald("text It runs\nunasked\ntext So far\nhang\n---\nresult next") as h:
+        h.api.text("build in the background")
+        await h.says("It runs")
+        h.api.text("/stop")
+        await h.says("So far", "Stopped.")
+        h.api.text("go on")
+        await h.says("next")
+
+
+async def test_what_ends_with_herald_is_told(herald: Herald) -> None:
+    async with herald("task one\ntext It runs\nunasked\ntext So far\nhang") as h:
+        h.api.text("build in the background")
+        await h.says("It runs")
+        await h.service.stop()
+        assert h.api.texts()[1:] == [
+            "So far",
+            "Herald is stopping and had to interrupt this.\nThe session is kept.",
+            "1 of Claude's background tasks ended with it.",
+        ]
 
 
 async def test_stop_interrupts_keeps_what_was_written_and_the_session_lives_on(herald: Herald) -> None:
