@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from herald.claude import orphans
-from herald.claude.events import Event, TaskEnded, TaskStarted
+from herald.claude.events import Started, TaskEnded, TaskStarted
 from herald.claude.process import Child, argv, environment
 from herald.config import Config
 from herald.mailbox import Said
@@ -37,6 +37,7 @@ class Companion:
         self._tell = tell
         self._number = 0
         self._background: set[str] = set()
+        self.expects_unasked = False
         self.child: Child | None = None
 
     @property
@@ -62,13 +63,16 @@ class Companion:
         """How many tasks of Claude's would end with the child."""
         return len(self._background)
 
-    def notice(self, event: Event) -> None:
-        """Keep count of the tasks in the background."""
+    def notice(self, event: TaskStarted | TaskEnded | Started) -> None:
+        """Keep count of the tasks in the background; when one has ended, Claude begins a turn by itself."""
         match event:
             case TaskStarted(task_id=task_id):
                 self._background.add(task_id)
             case TaskEnded(task_id=task_id):
                 self._background.discard(task_id)
+                self.expects_unasked = True
+            case Started():
+                self.expects_unasked = False
 
     async def wake(self) -> Child:
         """Return the warm child, started if there is none. Raises ClaudeNotFound."""
@@ -89,6 +93,7 @@ class Companion:
         if self.child is not None:
             child, self.child = self.child, None
             self._background.clear()
+            self.expects_unasked = False
             await child.end()
 
     def remember(self, session_id: str) -> None:

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 _PROMPTS = UUID("6f0e6c9e-6a38-4d0b-9f6e-2f1f4a1e7c55")
 # Two quick retries of an overload are not worth a word; the third comes after four seconds.
 _RETRY_SHOWN_FROM = 3
+# The CLI begins its own turn within 0.1 s after a background task has ended.
+_UNASKED_DUE_S = 5.0
 
 
 class Conversation:
@@ -215,6 +217,7 @@ class Conversation:
         """Do what an event asks for at once, remember, refuse, show; then let it count for the turn."""
         match event:
             case Started(session_id=session_id):
+                self._claude.notice(event)
                 self._save(partial(self._claude.remember, session_id))
             case Finished(session_id=session_id) if exchange.turn.started and session_id:
                 self._save(partial(self._claude.remember, session_id))
@@ -280,10 +283,12 @@ class Conversation:
         return f"{len(self._waiting)} waiting, the next one begins now" if self._waiting else ""
 
     def _idle_s(self) -> float | None:
-        """How long the present child may go unused; None is for ever."""
-        if self._claude.child is None or self._claude.in_background:
+        """How long the present child may be silent between prompts before it is ended; None is for ever."""
+        if self._exchange is None or self._claude.in_background:
             return None
-        return self._config.idle_s
+        if self._exchange.turn.started:
+            return self._config.turn_timeout_s
+        return max(self._config.idle_s, _UNASKED_DUE_S if self._claude.expects_unasked else 0)
 
     def _say_goodbye(self) -> None:
         """Herald is stopping: tell what was not begun, and what ends with the child."""

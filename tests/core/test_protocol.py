@@ -69,6 +69,11 @@ def test_lines_are_cut_at_newlines_only() -> None:
     assert lines.rest() == b""
 
 
+def test_a_line_of_many_megabytes_comes_out_whole() -> None:
+    picture = b"x" * (20 * 2**20)
+    assert Lines().feed(picture + b"\n") == [picture]
+
+
 def test_a_line_beyond_the_limit_comes_out_empty_and_the_next_whole() -> None:
     lines = Lines(limit_bytes=5)
     assert lines.feed(b"123456") == []
