@@ -14,6 +14,7 @@ Without a script it answers by itself. A turn is one command per line, `\\n` in 
     big N            a tool's output of N bytes in one line
     until NAME       wait until FOLDER/NAME exists        hang    wait for an interrupt
     deaf             wait for ever, whatever comes        spawn   leave a process of a session of its own behind
+    daemon           leave a process behind whose parent has ended
     session ID       go on under another session id       exit N  end at once       say WORDS   to standard error
     unasked          the turn ends, and one begins that nobody asked for; it plays the commands that follow
     task ID          a task begins in the background
@@ -215,6 +216,15 @@ class Player:
         process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
         self._left_behind.append(process)
         self._record({"spawned": process.pid})
+
+    def _do_daemon(self, _: str) -> None:
+        code = (
+            "import subprocess, sys; lasting = 'import signal; signal.pause()';"
+            "print(subprocess.Popen([sys.executable, '-S', '-c', lasting], stdout=subprocess.DEVNULL).pid)"
+        )
+        command = [sys.executable, "-S", "-c", code]
+        pid = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+        self._record({"spawned": int(pid)})
 
     def _do_session(self, session_id: str) -> None:
         self._session_id = session_id

@@ -65,6 +65,8 @@ async def test_typing_is_shown_while_claude_works(herald: Herald) -> None:
     async with herald("until go\nresult done") as h:
         h.api.text("hi")
         await h.api.until(lambda api: api.typing() == "typing")
+        # Telegram shows it for 5 seconds, so it must be sent again
+        await h.api.until(lambda api: [call.method for call in api.calls].count("sendChatAction") == 2)
         h.release("go")
         await h.says("done")
 

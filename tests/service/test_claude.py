@@ -285,18 +285,33 @@ async def test_what_outlived_a_killed_herald_is_ended_by_the_next(herald: Herald
         assert not lives(left)
 
 
-async def test_no_process_of_a_tool_stays_a_zombie(herald: Herald) -> None:
+async def test_a_process_without_a_parent_becomes_heralds_and_is_reaped(herald: Herald) -> None:
+    async with herald("daemon\nuntil go\nresult started") as h:
+        h.api.text("one")
+        await h.service.until(lambda _: h.record("spawned"))
+        [daemon] = h.record("spawned")
+        assert stat(daemon)[1] == str(h.service.pid)
+        os.kill(daemon, signal.SIGKILL)
+        await h.service.until(lambda _: not Path("/proc", str(daemon)).exists())
+        h.release("go")
+
+
+async def test_a_claude_that_is_killed_is_told_and_its_tools_end(herald: Herald) -> None:
     async with herald("spawn\nuntil go\nresult started") as h:
         h.api.text("one")
         await h.service.until(lambda _: h.record("spawned"))
-        # the stand-in dies without taking its tool along: the orphan becomes herald's
         os.kill(h.record("pid")[0], signal.SIGKILL)
         await h.says("Claude ended in the middle (signal 9).")
         await h.service.until(lambda _: not Path("/proc", str(h.record("spawned")[0])).exists())
 
 
+def stat(pid: int) -> list[str]:
+    """The state, the parent and what follows them in proc_pid_stat(5)."""
+    return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+
+
 def lives(pid: int) -> bool:
     try:
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return stat(pid)[0] != "Z"
     except FileNotFoundError:
         return False

@@ -35,8 +35,12 @@ async def test_the_watchdog_is_fed_by_polls(herald: Herald) -> None:
 
 async def test_what_was_taken_is_confirmed_at_the_end(herald: Herald, api: BotApi) -> None:
     async with herald("result hi", api=api) as h:
-        h.api.text("/help")
+        update_id = h.api.text("/help")
         await h.says("/new")
+        await h.service.stop()
+        assert h.api.calls[-1].method == "getUpdates"
+        assert h.api.calls[-1].params["offset"] == str(update_id + 1)
+        assert h.api.calls[-1].params["timeout"] == "0"
     async with herald("result hi", api=api) as h:
         h.api.text("hello")
         await h.says("hi")
