@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from herald.errors import AlreadyRunning, ConfigError, HeraldError, PollingFailed
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         if parsed.verb == "try":
-            return _try(" ".join(parsed.text), scripted=parsed.scripted)
+            return _try(parsed.text, scripted=parsed.scripted)
         return _run()
     except ConfigError as exc:
         return _complain(exc, _CONFIGURATION)
@@ -35,11 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="herald", description="Talk to Claude Code on this machine from Telegram.")
+    parser.add_argument("--version", action="version", version=version("herald"))
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     verbs.add_parser("run", help="answer Telegram until told to stop (the default)")
     attempt = verbs.add_parser("try", help="try herald without Telegram: one question, or a chat page on 127.0.0.1")
     attempt.add_argument("--scripted", action="store_true", help="use the stand-in for Claude even if Claude is here")
-    attempt.add_argument("text", nargs="*", metavar="TEXT", help="the question; without it a chat page is opened")
+    attempt.add_argument(
+        "text",
+        nargs="*",
+        metavar="TEXT",
+        help="the question (after -- if it begins with a dash); without it a chat page is opened",
+    )
     return parser
 
 
@@ -59,10 +66,14 @@ def _run() -> int:
     return 0
 
 
-def _try(text: str, *, scripted: bool) -> int:
+def _try(words: Sequence[str], *, scripted: bool) -> int:
     from herald.rehearsal import attempt
 
-    return asyncio.run(attempt.ask(text, scripted=scripted) if text else attempt.chat(scripted=scripted))
+    if not words:
+        return asyncio.run(attempt.chat(scripted=scripted))
+    if not (text := " ".join(words)).strip():
+        raise HeraldError("the text is empty", 'for example: herald try "What can you do?"')
+    return asyncio.run(attempt.ask(text, scripted=scripted))
 
 
 def _complain(error: HeraldError, status: int) -> int:

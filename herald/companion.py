@@ -56,7 +56,7 @@ class Companion:
 
     def said_now(self, said: Said) -> bool:
         """Tell whether it came from the present child, and not from one that was ended."""
-        return self.child is not None and said.child_number == self._number
+        return said.child_number == self._number
 
     @property
     def in_background(self) -> int:
@@ -91,10 +91,12 @@ class Companion:
     async def end(self) -> None:
         """End the child, if there is one; the session stays."""
         if self.child is not None:
-            child, self.child = self.child, None
+            self._number += 1
             self._background.clear()
             self.expects_unasked = False
-            await child.end()
+            # it stays known until it has ended, so that nobody else collects its exit status
+            await self.child.end()
+            self.child = None
 
     def remember(self, session_id: str) -> None:
         """Keep this as the session to go on with. Raises OSError when it cannot be saved."""

@@ -6,6 +6,7 @@ Reads nothing but the mapping it is given; `herald/environment.py` gathers that 
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ PUBLIC_BOT_API = "https://api.telegram.org"
 # The names that `claude --help` lists; "manual" is the newer name of "default".
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions", "manual")
 _BOT_TOKEN = re.compile(r"\d{3,}:[A-Za-z0-9_-]{30,}")
+_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,13 @@ def load(env: Mapping[str, str]) -> Config:
     Raises ConfigError with every problem that was found. An empty value counts as not set.
     """
     reader = _Reader(env)
+    home = env.get("HOME", "/")
     config = Config(
         bot_token=reader.take("TELEGRAM_BOT_TOKEN", "", _bot_token),
         allowed_users=reader.take("TELEGRAM_ALLOWED_USERS", "", _user_ids),
         api_base=reader.take("TELEGRAM_API_BASE", PUBLIC_BOT_API, _http_url),
-        claude_bin=reader.take("CLAUDE_BIN", "claude", str),
-        work_dir=reader.take("CLAUDE_WORK_DIR", env.get("HOME", "/"), _absolute_folder),
+        claude_bin=reader.take("CLAUDE_BIN", "claude", lambda text: expand(text, home)),
+        work_dir=reader.take("CLAUDE_WORK_DIR", home, lambda text: _absolute_folder(expand(text, home))),
         model=reader.take("CLAUDE_MODEL", "", str) or None,
         permission_mode=reader.take("CLAUDE_PERMISSION_MODE", "default", _permission_mode),
         allowed_tools=reader.take("CLAUDE_ALLOWED_TOOLS", "", _tools),
@@ -71,7 +74,9 @@ def load(env: Mapping[str, str]) -> Config:
         idle_s=reader.take("CLAUDE_IDLE_S", "600", _seconds),
         stall_s=reader.take("CLAUDE_STALL_S", "600", _positive_seconds),
         turn_timeout_s=reader.take("CLAUDE_TURN_TIMEOUT_S", "7200", _positive_seconds),
-        state_dir=reader.take("HERALD_STATE_DIR", _default_state_dir(env), _absolute_folder),
+        state_dir=reader.take(
+            "HERALD_STATE_DIR", _default_state_dir(env), lambda text: _absolute_folder(expand(text, home))
+        ),
         drain_s=reader.take("HERALD_DRAIN_S", "20", _seconds),
         log_level=reader.take("HERALD_LOG_LEVEL", "info", _log_level),
         log_format="json" if reader.take("HERALD_LOG_FORMAT", "text", _log_format) == "json" else "text",
@@ -79,6 +84,11 @@ def load(env: Mapping[str, str]) -> Config:
     if reader.problems:
         raise ConfigError(*reader.problems)
     return config
+
+
+def expand(path: str, home: str) -> str:
+    """Replace a leading `~` by `home`, as a shell would have done."""
+    return home + path[1:] if path == "~" or path.startswith("~/") else path
 
 
 class _Reader:
@@ -98,7 +108,7 @@ class _Reader:
 
 def _bot_token(text: str) -> str:
     if not text:
-        raise HeraldError("is not set", "@BotFather gives you one: send it /newbot")
+        raise HeraldError("is not set", "put it into .env here; @BotFather gives you one when you send it /newbot")
     if not _BOT_TOKEN.fullmatch(text):
         # the value itself is a secret and must not be repeated
         raise HeraldError(
@@ -108,11 +118,11 @@ def _bot_token(text: str) -> str:
 
 
 def _user_ids(text: str) -> frozenset[int]:
-    hint = "numeric Telegram user ids, comma-separated; @userinfobot tells you yours"
+    hint = "your numeric Telegram user id goes into .env here; @userinfobot tells it"
     if not text:
         raise HeraldError("is empty: herald would answer nobody", hint)
     ids = frozenset(part.strip() for part in text.split(",") if part.strip())
-    if bad := sorted(part for part in ids if not (part.isascii() and part.isdigit() and int(part) > 0)):
+    if bad := sorted(part for part in ids if not _USER_ID.fullmatch(part)):
         raise HeraldError(f"has {bad[0]!r}, which is not a user id", hint)
     if not ids:
         raise HeraldError("names nobody", hint)
@@ -120,7 +130,12 @@ def _user_ids(text: str) -> frozenset[int]:
 
 
 def _http_url(text: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+    try:
+        address = urllib.parse.urlsplit(text)
+        usable = address.scheme in ("http", "https") and address.hostname and (address.port or 80) > 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s?#]", text):
         raise HeraldError(f"is {text!r}, which is not an http(s) address", f"leave it out to use {PUBLIC_BOT_API}")
     return text.rstrip("/")
 

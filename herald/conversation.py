@@ -66,6 +66,7 @@ class Conversation:
         self._exchange: Exchange | None = None
         self._running_since: float | None = None
         self._closing: Close | None = None
+        self._unsaved = False
 
     def put(self, incoming: Incoming) -> None:
         """Take a prompt; it is answered after those before it."""
@@ -74,6 +75,8 @@ class Conversation:
 
     def begin_anew(self) -> None:
         """Leave the session, after what is waiting now."""
+        if self.busy:
+            self._reply.notice("A new session begins after the present answer. /stop ends that now.")
         self._mailbox.put(NewSession())
 
     def stop(self) -> None:
@@ -172,12 +175,15 @@ class Conversation:
         end = await self._ask(incoming.text, prompt_uuid)
         if isinstance(end.trouble, SessionExpired):
             log.warning("session expired place=%s session=%s", self._place, self._claude.session)
+            await self._part()
             self._save(self._claude.forget)
             self._reply.notice("Claude does not know the earlier session any more: a new one begins here.")
             end = await self._ask(incoming.text, prompt_uuid)
         if not end.turn.answer and not end.trouble:
             self._reply.notice("Done, without a word from Claude.")
         self._show(end)
+        if end.turn.finished is None:
+            await self._part()
         seconds = self._clock() - began_at
         cost = end.turn.finished.cost_usd if end.turn.finished else None
         log.info("turn finished place=%s seconds=%.1f total_cost_usd=%s", self._place, seconds, cost)
@@ -209,8 +215,6 @@ class Conversation:
             if end and not end.asked:
                 self._show(end)
             elif end:
-                if end.turn.finished is None or isinstance(end.trouble, SessionExpired):
-                    await self._part()
                 return end
 
     def _hear(self, exchange: Exchange, event: Event) -> End | None:
@@ -258,9 +262,13 @@ class Conversation:
         try:
             change()
         except OSError as exc:
-            log.exception("the session could not be saved place=%s", self._place)
-            hint = "after a restart of herald this chat may go on with an older session"
-            self._reply.trouble(HeraldError(f"the session could not be saved: {exc.strerror}", hint))
+            log.warning("the session could not be saved place=%s: %s", self._place, exc)
+            if not self._unsaved:
+                hint = "after a restart of herald this chat may go on with an older session"
+                self._reply.trouble(HeraldError(f"the session could not be saved: {exc.strerror}", hint))
+            self._unsaved = True
+        else:
+            self._unsaved = False
 
     async def _leave_session(self) -> None:
         session, cwd = self._claude.session, self._claude.cwd

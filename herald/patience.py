@@ -5,8 +5,8 @@ from __future__ import annotations
 from herald.config import Config
 from herald.errors import ClaudeFailed, HeraldError
 
-# Claude obeys an interrupt within 0.03 s; a child that has not by then is ended.
-INTERRUPT_PATIENCE_S = 2.0
+# Claude obeys an interrupt within 0.03 s; one that has not by then is told to be stopped, and ended.
+INTERRUPT_PATIENCE_S = 1.5
 _KEPT = "the session is kept"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -90,6 +91,10 @@ class Child:
         except OSError as exc:
             if not cwd.is_dir():
                 raise ClaudeNotFound(f"the working folder is gone: {cwd}", "create it again, or send /new") from exc
+            if not os.access(cwd, os.X_OK):
+                raise ClaudeNotFound(
+                    f"the working folder cannot be entered: {cwd}", "CLAUDE_WORK_DIR names it"
+                ) from exc
             hint = "is the Claude CLI installed? CLAUDE_BIN names it"
             raise ClaudeNotFound(f"cannot start {command[0]}: {exc.strerror}", hint) from exc
         child = cls(transport, wire, mark)
@@ -117,6 +122,7 @@ class Child:
     async def end(self) -> None:
         """End the process and all that it started: interrupt, end of input, TERM, KILL. Safe to call twice."""
         left = orphans.below(self.pid)
+        self._wire.listens = False
         if not self.has_exited:
             self.interrupt()
             # the CLI writes its transcript out at end of input, which TERM would cut short
@@ -162,6 +168,7 @@ class _Wire(asyncio.SubprocessProtocol):
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
         self.exited = asyncio.Event()
+        self.listens = True
         self._tell = tell
         self._lines = protocol.Lines()
         self._last_words = b""
@@ -174,6 +181,8 @@ class _Wire(asyncio.SubprocessProtocol):
         self._transport = transport
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if not self.listens:
+            return
         if fd == 2:
             self._last_words = (self._last_words + data)[-_LAST_WORDS_BYTES:]
             return

@@ -48,8 +48,16 @@ async def chat(*, scripted: bool) -> int:
 async def _until_signal(work: Coroutine[None, None, int], *, status: int) -> int:
     """Do `work` and return its exit status, or `status` when a signal ended it in order."""
     task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # a second signal must not cut the tidying short
+            loop.add_signal_handler(number, _tell, "stopping, a moment")
+        task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         return await task
     except asyncio.CancelledError:
@@ -63,12 +71,15 @@ async def _ask(question: str, *, scripted: bool) -> int:
         async with BotApi() as api, _service(api, answering, folder) as service:
             if not await service.ready():
                 return _give_up(service)
-            api.text(question)
+            # what the shell gave as bytes that are no text
+            api.text(question.encode(errors="surrogateescape").decode(errors="replace"))
             await service.until(lambda service: service.worked or service.ended)
             await service.until(lambda service: service.idle or service.ended, _ANSWER_S)
             if service.ended:
                 return _give_up(service)
-            print("\n\n".join(api.texts()))  # noqa: T201 - the answer is this command's output
+            answer = "\n\n".join(api.texts())
+            encoding = sys.stdout.encoding
+            print(answer.encode(encoding, "replace").decode(encoding))  # noqa: T201 - this command's output
     return 0
 
 
@@ -102,6 +113,8 @@ async def _service(api: BotApi, answering: _Claude, folder: Path) -> AsyncIterat
         "TELEGRAM_API_BASE": api.url,
         "HERALD_STATE_DIR": str(folder / "state"),
         "CLAUDE_BIN": answering.program,
+        # nobody waits for an answer after Ctrl-C
+        "HERALD_DRAIN_S": "1",
     }
     # the token would win over the setting if a unit's credential were in reach
     inherited = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}

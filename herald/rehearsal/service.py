@@ -13,12 +13,15 @@ from types import TracebackType
 from typing import Self
 
 from herald.claude import orphans
+from herald.errors import HeraldError
 
 # aiogram takes seconds to import on a small machine under load.
 _READY_S = 60.0
 # Turns get HERALD_DRAIN_S, children and messages a little more.
 _STOP_S = 60.0
 _LOG_LIMIT = 2000
+# unix(7): sun_path has 108 bytes
+_SOCKET_PATH_LIMIT = 107
 # Files that it and its children write change without a word.
 _BY_THE_CLOCK_S = 0.05
 
@@ -40,6 +43,8 @@ class Service:
         self.exit_status: int | None = None
 
     async def __aenter__(self) -> Self:
+        if len(str(self._socket_path)) > _SOCKET_PATH_LIMIT:
+            raise HeraldError(f"the folder for temporary files has too long a name: {self._folder}", "set TMPDIR=/tmp")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket_path.unlink(missing_ok=True)
         listener.bind(str(self._socket_path))

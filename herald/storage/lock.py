@@ -19,7 +19,7 @@ def locked(state_dir: Path) -> Iterator[None]:
     """
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state_dir.chmod(0o700)
+        _make_private(state_dir)
         descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
         problem = HeraldError(f"the state folder cannot be used: {exc}", "HERALD_STATE_DIR names it")
@@ -36,3 +36,14 @@ def locked(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _make_private(state_dir: Path) -> None:
+    """Take the others' rights away, but not from a folder that holds more than herald's own things."""
+    if state_dir.stat().st_mode & 0o077 == 0:
+        return
+    names = {path.name for path in state_dir.iterdir()}
+    if names and not names & {"lock", "sessions.json"}:
+        problem = HeraldError(f"the state folder {state_dir} holds other things", "give herald a folder of its own")
+        raise ConfigError(problem)
+    state_dir.chmod(0o700)

@@ -66,6 +66,6 @@ async def greet(bot: Bot) -> User:
             patience_s = _PATIENCE_S[min(attempt, len(_PATIENCE_S) - 1)]
             if isinstance(exc, TelegramRetryAfter):
                 patience_s = exc.retry_after
-            log.warning("Telegram cannot be reached, trying again in %d s: %s", patience_s, exc)
+            log.warning("Telegram cannot be reached, trying again in %d s; is the network up? %s", patience_s, exc)
             await asyncio.sleep(patience_s)
             attempt += 1

@@ -124,7 +124,8 @@ class Door:
 
     async def _wait_after(self, exc: Exception, failures: int) -> None:
         if failures >= _FAILURES_MAX:
-            raise PollingFailed(f"polling Telegram failed {failures} times in a row: {exc}") from exc
+            hint = "is this machine's network up? under systemd herald is started again"
+            raise PollingFailed(f"polling Telegram failed {failures} times in a row: {exc}", hint) from exc
         patience_s = _PATIENCE_S[min(failures, len(_PATIENCE_S)) - 1]
         if isinstance(exc, TelegramRetryAfter):
             patience_s = exc.retry_after

@@ -55,7 +55,13 @@ def test_lists_are_read_with_commas_spaces_and_parentheses() -> None:
         ("TELEGRAM_ALLOWED_USERS", "42, @ada"),
         ("TELEGRAM_ALLOWED_USERS", "-100123"),
         ("TELEGRAM_ALLOWED_USERS", "٤٢"),
+        ("TELEGRAM_ALLOWED_USERS", "4" * 5000),
         ("TELEGRAM_API_BASE", "api.telegram.org"),
+        ("TELEGRAM_API_BASE", "http://127.0.0.1:99999"),
+        ("TELEGRAM_API_BASE", "http://127.0.0.1:abc"),
+        ("TELEGRAM_API_BASE", "http://[::1"),
+        ("TELEGRAM_API_BASE", "https://"),
+        ("TELEGRAM_API_BASE", "https://example.org/?x=1"),
         ("CLAUDE_WORK_DIR", "projects"),
         ("CLAUDE_PERMISSION_MODE", "yolo"),
         ("CLAUDE_ALLOWED_TOOLS", "Bash(git log"),
@@ -96,6 +102,38 @@ def test_the_first_found_value_wins(tmp_path: Path) -> None:
     assert "EMPTY" not in found
 
 
+def test_the_home_folder_can_be_written_as_a_tilde() -> None:
+    settings = config(CLAUDE_BIN="~/bin/claude", CLAUDE_WORK_DIR="~", HERALD_STATE_DIR="~/state")
+    assert settings.claude_bin == "/home/ada/bin/claude"
+    assert (settings.work_dir, settings.state_dir) == (Path("/home/ada"), Path("/home/ada/state"))
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [(b"A=1\nB='unclosed\n", "line 2"), (b"# caf\xe9", "not UTF-8"), ("A=1".encode("utf-16"), "not UTF-8")],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes, named: str) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        gather({"HOME": str(tmp_path)}, tmp_path)
+    [problem] = caught.value.problems
+    assert str(tmp_path / ".env") in problem.message
+    assert named in problem.message
+    assert problem.hint
+
+
+def test_a_folder_of_that_name_is_named_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(ConfigError, match=r"\.env cannot be read"):
+        gather({"HOME": str(tmp_path)}, tmp_path)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfA=1\r\nB=2\r\n")
+    found = gather({"HOME": str(tmp_path)}, tmp_path)
+    assert (found["A"], found["B"]) == ("1", "2")
+
+
 def test_the_token_can_be_a_systemd_credential(tmp_path: Path) -> None:
     (tmp_path / "telegram_bot_token").write_text(f"{TOKEN}\n")
     assert gather({"CREDENTIALS_DIRECTORY": str(tmp_path)}, tmp_path)["TELEGRAM_BOT_TOKEN"] == TOKEN
@@ -107,5 +145,11 @@ def test_what_the_machine_lacks_is_named(tmp_path: Path) -> None:
         "the Claude CLI is not found",
         "CLAUDE_WORK_DIR is not a folder",
     ]
-    (tmp_path / "claude").touch(mode=0o755)
+    (tmp_path / "claude").touch(mode=0o644)
+    here = {"PATH": "/nowhere", "HOME": str(tmp_path), "CLAUDE_BIN": "~/claude"}
+    assert [problem.message.split(":")[0] for problem in missing(here)] == [
+        "CLAUDE_BIN is not a program that can be run"
+    ]
+    (tmp_path / "claude").chmod(0o755)
+    assert missing(here) == []
     assert missing({"PATH": str(tmp_path), "CLAUDE_WORK_DIR": str(tmp_path)}) == []

@@ -97,6 +97,21 @@ def test_the_lock_is_held_by_one_and_let_go_at_the_end(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ConfigError, match="holds other things"), locked(tmp_path):
+        pass
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_an_empty_folder_or_heralds_own_becomes_private(tmp_path: Path) -> None:
+    for _ in range(2):
+        tmp_path.chmod(0o755)
+        with locked(tmp_path):
+            assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="the state folder cannot be used"), locked(tmp_path / "file" / "state"):
