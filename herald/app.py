@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class Service:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        # HUP: the terminal that herald was started from is closed
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._asked_to_stop.set)
         orphans.adopt()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
@@ -72,6 +74,8 @@ class Service:
         finally:
             stopping.cancel()
             self._notifier.close()
+            # whatever has lost its mark on the way is still below herald, which adopts orphans
+            await orphans.end(orphans.below(os.getpid()))
 
     async def _greeted(self, stopping: asyncio.Task[bool]) -> bool:
         """Make the first contact; False when herald is told to stop before it succeeds."""

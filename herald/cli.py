@@ -77,11 +77,13 @@ def _try(words: Sequence[str], *, scripted: bool) -> int:
 
 
 def _complain(error: HeraldError, status: int) -> int:
+    from herald.logs import redacted
+
     problems = error.problems if isinstance(error, ConfigError) else (error,)
     for problem in problems:
-        print(f"error: {problem.message}", file=sys.stderr)
+        print(redacted(f"error: {problem.message}"), file=sys.stderr)
         if problem.hint:
-            print(f"hint: {problem.hint}", file=sys.stderr)
+            print(redacted(f"hint: {problem.hint}"), file=sys.stderr)
     return status
 
 

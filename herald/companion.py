@@ -49,10 +49,12 @@ class Companion:
         session = self.session
         return Path(session.cwd) if session and session.cwd else self._config.work_dir
 
-    @property
-    def permission_mode(self) -> str:
+    def describe(self) -> str:
+        """Say in three lines which session goes on where."""
         session = self.session
-        return (session and session.permission_mode) or self._config.permission_mode
+        mode = (session and session.permission_mode) or self._config.permission_mode
+        begun = session.session_id if session else "begins with your next message"
+        return f"Session: {begun}\nFolder: {self.cwd}\nPermission mode: {mode}"
 
     def said_now(self, said: Said) -> bool:
         """Tell whether it came from the present child, and not from one that was ended."""

@@ -31,7 +31,6 @@ from herald.errors import HeraldError, SessionExpired
 from herald.exchange import End, Exchange
 from herald.mailbox import Close, Job, Mailbox, NewSession, Said, Stop
 from herald.model import Decision, Incoming, Place
-from herald.patience import Patience
 from herald.telegram.reply import Reply
 
 log = logging.getLogger(__name__)
@@ -81,7 +80,7 @@ class Conversation:
 
     def stop(self) -> None:
         """Interrupt the running turn; what is waiting goes on after it."""
-        self._mailbox.put(Stop())
+        self._mailbox.put(Stop(self._running_since))
 
     def close(self, drain_s: float) -> None:
         """Let `run` return: the running turn gets `drain_s`, what is waiting is told that it was not begun."""
@@ -102,13 +101,7 @@ class Conversation:
             state = f"Working for {self._clock() - self._running_since:.0f} s"
         if waiting := len(self._waiting):
             state += f", {waiting} waiting"
-        session = self._claude.session
-        self._reply.notice(
-            f"{state}\n"
-            f"Session: {session.session_id if session else 'begins with your next message'}\n"
-            f"Folder: {self._claude.cwd}\n"
-            f"Permission mode: {self._claude.permission_mode}"
-        )
+        self._reply.notice(f"{state}\n{self._claude.describe()}")
 
     @property
     def busy(self) -> bool:
@@ -155,19 +148,33 @@ class Conversation:
             if self._waiting:
                 return self._waiting.popleft()
             match mail := await self._mailbox.next_within(self._idle_s()):
-                case None:
-                    await self._part()
                 case Incoming() | NewSession():
                     return mail
-                case Stop() if self._exchange and self._exchange.turn.started:
-                    self._exchange.interrupt(HeraldError("stopped"), self._clock())
-                case Stop():
+                case Stop(running_since=since) if since is None and not (self._exchange and self._exchange.runs):
                     self._reply.notice("Nothing is running.")
                 case Close():
                     self._closing = mail
+                case _:
+                    await self._meanwhile(mail)
+
+    async def _meanwhile(self, mail: Stop | Said | None) -> None:
+        """Handle what comes between prompts; None is that nothing came in time."""
+        end = None
+        try:
+            match mail:
+                case None if self._exchange and self._exchange.runs:
+                    end = self._exchange.time_is_up(self._clock())
+                case None:
+                    await self._part()
+                case Stop() if self._exchange and self._exchange.runs:
+                    self._exchange.interrupt(HeraldError("stopped"), self._clock())
                 case Said() if self._exchange and self._claude.said_now(mail):
-                    if end := self._hear(self._exchange, mail.event):
-                        await self._end_unasked(end)
+                    end = self._hear(self._exchange, mail.event)
+            if end:
+                await self._end_unasked(end)
+        except Exception:  # the boundary: one event that breaks herald must not take the other chats along
+            log.exception("herald failed between prompts place=%s", self._place)
+            await self._part()
 
     async def _answer(self, incoming: Incoming) -> None:
         prompt_uuid = str(uuid5(_PROMPTS, f"{self._config.bot_id}:{incoming.update_id}:0"))
@@ -179,8 +186,6 @@ class Conversation:
             self._save(self._claude.forget)
             self._reply.notice("Claude does not know the earlier session any more: a new one begins here.")
             end = await self._ask(incoming.text, prompt_uuid)
-        if not end.turn.answer and not end.trouble:
-            self._reply.notice("Done, without a word from Claude.")
         self._show(end)
         if end.turn.finished is None:
             await self._part()
@@ -192,19 +197,20 @@ class Conversation:
         """Give one prompt to Claude and follow the turn to its end. Raises ClaudeNotFound."""
         child = await self._claude.wake()
         if self._exchange is None or self._exchange.child is not child:
-            self._exchange = Exchange(child)
+            self._exchange = Exchange(child, self._config)
         exchange = self._exchange
-        patience = Patience(self._config, self._clock())
+        exchange.prompt(text, prompt_uuid, self._clock())
         if self._closing:
-            patience.drain(self._clock() + self._closing.drain_s)
-        exchange.prompt(text, prompt_uuid, patience)
+            exchange.drain(self._clock() + self._closing.drain_s)
         while True:
             end = None
             match mail := await self._mailbox.next_within(exchange.left_s(self._clock())):
                 case None:
                     end = exchange.time_is_up(self._clock())
-                case Stop():
-                    exchange.interrupt(HeraldError("stopped", self._waiting_hint()), self._clock())
+                case Stop(running_since=since):
+                    # one that was meant for the turn before must not hit this one
+                    if since in (None, self._running_since):
+                        exchange.interrupt(HeraldError("stopped", self._waiting_hint()), self._clock())
                 case Close():
                     self._closing = mail
                     exchange.drain(self._clock() + mail.drain_s)
@@ -239,18 +245,19 @@ class Conversation:
         return exchange.hear(event, self._clock())
 
     def _show(self, end: End) -> None:
-        if end.turn.answer:
+        if end.turn.answer or (end.asked and not end.trouble):
             self._reply.answer(end.turn.answer)
         if end.trouble:
             self._reply.trouble(end.trouble)
 
     async def _end_unasked(self, end: End) -> None:
         """Show what Claude did by itself: it begins a turn when a background task ends."""
-        if end.turn.finished is None:
-            log.warning("claude ended by itself place=%s: %s", self._place, end.trouble)
-            await self._part()
-        else:
+        if end.turn.started or end.turn.answer:
             self._show(end)
+        if end.turn.finished is None:
+            log.warning("claude has ended or must be ended place=%s: %s", self._place, end.trouble)
+            self._tell_background()
+            await self._part()
 
     async def _part(self) -> None:
         """End the child; the session stays."""
@@ -292,10 +299,12 @@ class Conversation:
 
     def _idle_s(self) -> float | None:
         """How long the present child may be silent between prompts before it is ended; None is for ever."""
-        if self._exchange is None or self._claude.in_background:
+        if self._exchange is None:
             return None
-        if self._exchange.turn.started:
-            return self._config.turn_timeout_s
+        if self._exchange.runs:
+            return self._exchange.left_s(self._clock())
+        if self._claude.in_background:
+            return None
         return max(self._config.idle_s, _UNASKED_DUE_S if self._claude.expects_unasked else 0)
 
     def _say_goodbye(self) -> None:

@@ -8,6 +8,7 @@ from herald.claude import failures
 from herald.claude.events import Event, Finished, Gone, Started
 from herald.claude.process import Child
 from herald.claude.turn import Turn, advance, answers
+from herald.config import Config
 from herald.errors import ClaudeFailed, HeraldError, SessionExpired
 from herald.patience import Patience
 
@@ -24,20 +25,26 @@ class End:
 class Exchange:
     """Follows one child from turn to turn. Between prompts it listens to what Claude does unasked."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, config: Config) -> None:
         self.child = child
         self.turn = Turn()
+        self._config = config
         self._patience: Patience | None = None
 
-    def prompt(self, text: str, prompt_uuid: str, patience: Patience) -> None:
+    def prompt(self, text: str, prompt_uuid: str, now: float) -> None:
         """Give the child a prompt. A turn that it began by itself comes to its own end first."""
-        self._patience = patience
+        self._patience = Patience(self._config, now)
         self.turn = self.turn.awaited_by(prompt_uuid)
         self.child.prompt(text, prompt_uuid)
 
+    @property
+    def runs(self) -> bool:
+        """Whether a turn is under way, asked for or not."""
+        return self._patience is not None
+
     def left_s(self, now: float) -> float:
         """Seconds until the turn must be interrupted, or the child ended."""
-        assert self._patience is not None, "only a prompt has a deadline"
+        assert self._patience is not None, "no turn is under way"
         return self._patience.left_s(now, tool_runs=self.turn.tool_runs)
 
     def drain(self, ends_at: float) -> None:
@@ -54,9 +61,9 @@ class Exchange:
 
     def time_is_up(self, now: float) -> End | None:
         """Interrupt; the end of the turn if that was done before and did not help: then the child must be ended."""
-        assert self._patience is not None, "only a prompt has a deadline"
+        assert self._patience is not None, "no turn is under way"
         if self._patience.cause:
-            return End(self.turn, self._patience.cause)
+            return self._ended(self._patience.cause)
         self.interrupt(self._patience.exceeded(tool_runs=self.turn.tool_runs), now)
         return None
 
@@ -66,7 +73,9 @@ class Exchange:
             self._patience.heard(now)
         self.turn = advance(self.turn, event)
         match event:
-            case Started() if self._patience and self._patience.cause:
+            case Started() if self._patience is None:
+                self._patience = Patience(self._config, now)
+            case Started() if self._cause:
                 self.child.interrupt()
             case Gone():
                 return self._ended(self._death(event))
@@ -75,6 +84,8 @@ class Exchange:
             case Finished():
                 unasked = End(self.turn, self._failure(event), asked=False)
                 self.turn = Turn(self.turn.prompt_uuid)
+                if not self.turn.prompt_uuid:
+                    self._patience = None
                 return unasked
             case _ if self.turn.given_before:
                 hint = "send it again if you miss the answer"
@@ -89,7 +100,10 @@ class Exchange:
         """Name what kept a turn from a good end, if anything."""
         if finished.was_stopped:
             return self._cause or HeraldError("stopped")
-        return failures.explain(self.turn.failure, finished) if finished.is_error else None
+        if not finished.is_error:
+            return None
+        began = self.turn.started is not None
+        return failures.explain(self.turn.failure, finished, began=began)
 
     def _death(self, gone: Gone) -> HeraldError:
         """Name why the child ended."""

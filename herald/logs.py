@@ -25,6 +25,11 @@ def begin(level: str, log_format: Literal["text", "json"]) -> None:
     logging.getLogger("aiogram.event").setLevel(logging.WARNING)
 
 
+def redacted(text: str) -> str:
+    """Take every bot token out of `text`."""
+    return _BOT_TOKEN.sub("<token>", text)
+
+
 def _log_crash(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
     logging.getLogger("herald").critical("herald has crashed", exc_info=(kind, exc, trace))
 
@@ -33,7 +38,7 @@ class _Redacting(logging.Formatter):
     """Takes the token out of the finished line, where messages, arguments and tracebacks have come together."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return _BOT_TOKEN.sub("<token>", super().format(record))
+        return redacted(super().format(record))
 
 
 class _Json(_Redacting):

@@ -16,7 +16,9 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The owner wants the running turn to end, at once."""
+    """The owner wants the turn that ran then to end, at once; None if none ran."""
+
+    running_since: float | None
 
 
 @dataclass(frozen=True, slots=True)

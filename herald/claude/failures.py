@@ -22,10 +22,13 @@ def is_expiry(words: str) -> bool:
     return words.startswith(EXPIRED)
 
 
-def explain(failure: str, finished: Finished) -> ClaudeFailed:
-    """Name a turn that ended with an error; `failure` is the category the CLI gave, "" if none."""
+def explain(failure: str, finished: Finished, *, began: bool) -> ClaudeFailed:
+    """Name a turn that ended with an error; `failure` is the category the CLI gave, "" if none.
+
+    Only a turn that never `began` can be an expired session: after that the prompt may have had effects.
+    """
     words = finished.text or " ".join(finished.errors) or "it ended without an answer"
-    if finished.num_turns == 0 and any(is_expiry(error) for error in finished.errors):
+    if not began and finished.num_turns == 0 and any(is_expiry(error) for error in finished.errors):
         return SessionExpired("Claude does not know this session any more", "a new one begins with the next message")
     match failure:
         case "authentication_failed":

@@ -88,7 +88,8 @@ class Child:
                 start_new_session=True,
                 preexec_fn=orphans.DieWithParent(),
             )
-        except OSError as exc:
+        # ValueError: a NUL in an argument or the folder
+        except (OSError, ValueError) as exc:
             if not cwd.is_dir():
                 raise ClaudeNotFound(f"the working folder is gone: {cwd}", "create it again, or send /new") from exc
             if not os.access(cwd, os.X_OK):
@@ -96,7 +97,7 @@ class Child:
                     f"the working folder cannot be entered: {cwd}", "CLAUDE_WORK_DIR names it"
                 ) from exc
             hint = "is the Claude CLI installed? CLAUDE_BIN names it"
-            raise ClaudeNotFound(f"cannot start {command[0]}: {exc.strerror}", hint) from exc
+            raise ClaudeNotFound(f"cannot start {command[0]}: {exc}", hint) from exc
         child = cls(transport, wire, mark)
         log.info("claude started pid=%d", child.pid)
         return child

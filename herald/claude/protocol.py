@@ -7,7 +7,8 @@ Source: the CLI itself, versions 2.1.197 and 2.1.328; `tests/real_cli/` keeps th
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, TypeVar
 
 import orjson
 
@@ -32,8 +33,12 @@ from herald.claude.events import (
 )
 from herald.model import Decision
 
+T = TypeVar("T")
+
 # A picture that Claude reads is a line of over a megabyte; a line beyond this is dropped.
 _LINE_LIMIT_BYTES = 64 * 2**20
+# A UUID in every version so far; what it may become must still fit into an argument and a file.
+_SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
 class Lines:
@@ -78,11 +83,14 @@ def parse_line(line: bytes) -> list[Event]:
         return [Unknown("not JSON")]
     if not isinstance(message, dict):
         return [Unknown("not an object")]
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        return [Unknown("no type")]
     try:
-        return _parse(message)
+        return _parse(kind, message)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         # a known type in an unknown shape: tolerated like an unknown type
-        return [Unknown(f"{message.get('type')}: {type(exc).__name__}")]
+        return [Unknown(f"{kind}: {type(exc).__name__}")]
 
 
 def _loads(line: bytes) -> object:
@@ -94,8 +102,8 @@ def _loads(line: bytes) -> object:
         return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def _parse(message: dict[str, Any]) -> list[Event]:
-    match message.get("type"):
+def _parse(kind: str, message: dict[str, Any]) -> list[Event]:
+    match kind:
         case "system":
             return [_system(message)]
         case "stream_event":
@@ -109,39 +117,39 @@ def _parse(message: dict[str, Any]) -> list[Event]:
         case "control_request":
             return [_control_request(message)]
         case "control_cancel_request":
-            return [PermissionWithdrawn(message["request_id"])]
+            return [PermissionWithdrawn(_text(message["request_id"]))]
         case "rate_limit_event":
             limit = message["rate_limit_info"]
-            return [Limited(limit["status"], limit.get("resetsAt"))]
-        case kind:
-            return [Unknown(str(kind))]
+            return [Limited(_text(limit["status"]), _number(limit.get("resetsAt")))]
+        case _:
+            return [Unknown(kind)]
 
 
 def _system(message: dict[str, Any]) -> Event:
     match message.get("subtype"):
         case "init":
             return Started(
-                session_id=message["session_id"],
-                model=message.get("model") or "",
-                cwd=message.get("cwd") or "",
-                permission_mode=message.get("permissionMode") or "",
-                version=message.get("claude_code_version") or "",
+                session_id=_session_id(message["session_id"]),
+                model=_text(message.get("model") or ""),
+                cwd=_text(message.get("cwd") or ""),
+                permission_mode=_text(message.get("permissionMode") or ""),
+                version=_text(message.get("claude_code_version") or ""),
             )
         case "api_retry":
             return Retrying(
-                attempt=message["attempt"],
-                max_attempts=message["max_retries"],
-                delay_s=message["retry_delay_ms"] / 1000,
-                failure=message.get("error") or "",
-                http_status=message.get("error_status"),
+                attempt=int(message["attempt"]),
+                max_attempts=int(message["max_retries"]),
+                delay_s=float(message["retry_delay_ms"]) / 1000,
+                failure=_text(message.get("error") or ""),
+                http_status=_number(message.get("error_status")),
             )
         case "task_started":
-            return TaskStarted(message["task_id"])
+            return TaskStarted(_text(message["task_id"]))
         case "task_notification":
-            return TaskEnded(message["task_id"])
+            return TaskEnded(_text(message["task_id"]))
         # 2.1.197 sends no notification for a task that ends while a tool runs
         case "task_updated" if message["patch"].get("status") not in (None, "running", "pending"):
-            return TaskEnded(message["task_id"])
+            return TaskEnded(_text(message["task_id"]))
         case subtype:
             return Unknown(f"system/{subtype}")
 
@@ -153,7 +161,7 @@ def _stream_event(message: dict[str, Any]) -> Event:
         return Unknown(f"stream_event/{kind}")
     match event["delta"]["type"]:
         case "text_delta":
-            return TextDelta(event["delta"]["text"])
+            return TextDelta(_text(event["delta"]["text"]))
         case "thinking_delta":
             return Thinking()
         case delta:
@@ -167,11 +175,11 @@ def _assistant(message: dict[str, Any]) -> list[Event]:
     for block in message["message"]["content"]:
         match block["type"]:
             case "text":
-                events.append(Text(block["text"], failure=message.get("error") or ""))
+                events.append(Text(_text(block["text"]), failure=_text(message.get("error") or "")))
             case "thinking":
                 events.append(Thinking())
             case "tool_use":
-                events.append(ToolStarted(block["id"], block["name"]))
+                events.append(ToolStarted(_text(block["id"]), _text(block["name"])))
             case kind:
                 events.append(Unknown(f"assistant/{kind}"))
     return events
@@ -180,12 +188,12 @@ def _assistant(message: dict[str, Any]) -> list[Event]:
 def _user(message: dict[str, Any]) -> list[Event]:
     if message.get("isReplay"):
         # a prompt that is recognised, and not run again, is acknowledged without the time
-        return [Taken(message["uuid"], again="timestamp" not in message)]
+        return [Taken(_text(message["uuid"]), again="timestamp" not in message)]
     content = message["message"]["content"]
     if message.get("parent_tool_use_id") or isinstance(content, str):
         return [Unknown("user")]
     return [
-        ToolFinished(block["tool_use_id"], bool(block.get("is_error")))
+        ToolFinished(_text(block["tool_use_id"]), bool(block.get("is_error")))
         if block["type"] == "tool_result"
         else Unknown(f"user/{block['type']}")
         for block in content
@@ -193,17 +201,23 @@ def _user(message: dict[str, Any]) -> list[Event]:
 
 
 def _result(message: dict[str, Any]) -> Finished:
-    text = message.get("result")
+    """A turn must end even if its result is odd: every field that is not as expected counts as absent."""
+
+    def field(name: str, kind: type[T], default: T) -> T:
+        value = message.get(name)
+        return value if isinstance(value, kind) else default
+
+    session_id = field("session_id", str, "")
     return Finished(
-        session_id=message["session_id"],
-        text=text if isinstance(text, str) else "",
+        session_id=session_id if _SESSION_ID.fullmatch(session_id) else "",
+        text=field("result", str, ""),
         is_error=bool(message.get("is_error")),
-        errors=tuple(str(error) for error in message.get("errors") or ()),
-        num_turns=message.get("num_turns") or 0,
-        terminal_reason=message.get("terminal_reason") or "",
-        http_status=message.get("api_error_status"),
-        cost_usd=message.get("total_cost_usd") or 0.0,
-        prompt_uuids=tuple(message.get("user_message_uuids") or ()),
+        errors=tuple(str(error) for error in field("errors", list, [])),
+        num_turns=field("num_turns", int, 0),
+        terminal_reason=field("terminal_reason", str, ""),
+        http_status=_number(message.get("api_error_status")),
+        cost_usd=field("total_cost_usd", float, 0.0),
+        prompt_uuids=tuple(str(uuid) for uuid in field("user_message_uuids", list, [])),
         unasked=bool(message.get("origin")),
     )
 
@@ -211,8 +225,26 @@ def _result(message: dict[str, Any]) -> Finished:
 def _control_request(message: dict[str, Any]) -> Event:
     request = message["request"]
     if request["subtype"] != "can_use_tool":
-        return RequestUnknown(message["request_id"], str(request["subtype"]))
-    return PermissionAsked(message["request_id"], request["tool_name"], request.get("input") or {})
+        return RequestUnknown(_text(message["request_id"]), _text(request["subtype"]))
+    return PermissionAsked(_text(message["request_id"]), _text(request["tool_name"]), dict(request.get("input") or {}))
+
+
+def _text(value: object) -> str:
+    """Raise TypeError for anything but a string."""
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _session_id(value: object) -> str:
+    """Raise ValueError for what cannot be given back to the CLI as an id."""
+    if not _SESSION_ID.fullmatch(text := _text(value)):
+        raise ValueError("session id")
+    return text
 
 
 def encode_prompt(text: str, uuid: str) -> bytes:

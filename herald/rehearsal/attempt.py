@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import secrets
 import shutil
 import signal
 import sys
@@ -15,10 +17,11 @@ from pathlib import Path
 
 import orjson
 
+from herald.claude.process import environment
 from herald.environment import gather
 from herald.errors import HeraldError
 from herald.rehearsal import stand_in
-from herald.rehearsal.bot_api import OWNER, TOKEN, BotApi
+from herald.rehearsal.bot_api import OWNER, BotApi
 from herald.rehearsal.page import Page
 from herald.rehearsal.service import Service
 
@@ -68,7 +71,7 @@ async def _ask(question: str, *, scripted: bool) -> int:
     with _folder() as folder:
         answering = await _choose(folder, scripted=scripted)
         _tell(answering.note)
-        async with BotApi() as api, _service(api, answering, folder) as service:
+        async with _bot_api() as api, _service(api, answering, folder) as service:
             if not await service.ready():
                 return _give_up(service)
             # what the shell gave as bytes that are no text
@@ -79,6 +82,8 @@ async def _ask(question: str, *, scripted: bool) -> int:
                 return _give_up(service)
             answer = "\n\n".join(api.texts())
             encoding = sys.stdout.encoding
+            # a terminal obeys control characters, and these come from Claude
+            answer = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", answer)
             print(answer.encode(encoding, "replace").decode(encoding))  # noqa: T201 - this command's output
     return 0
 
@@ -86,7 +91,7 @@ async def _ask(question: str, *, scripted: bool) -> int:
 async def _chat(*, scripted: bool) -> int:
     with _folder() as folder:
         answering = await _choose(folder, scripted=scripted)
-        api = BotApi()
+        api = _bot_api()
         page = Page(api, answering.note)
         async with api, _service(api, answering, folder) as service:
             if not await service.ready():
@@ -105,10 +110,15 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+def _bot_api() -> BotApi:
+    """A Bot API whose token nobody else on this machine can know."""
+    return BotApi(f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_hex(20)}")
+
+
 @asynccontextmanager
 async def _service(api: BotApi, answering: _Claude, folder: Path) -> AsyncIterator[Service]:
     settings = {
-        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_BOT_TOKEN": api.token,
         "TELEGRAM_ALLOWED_USERS": str(OWNER),
         "TELEGRAM_API_BASE": api.url,
         "HERALD_STATE_DIR": str(folder / "state"),
@@ -141,7 +151,7 @@ async def _is_logged_in(program: str, env: dict[str, str]) -> bool:
     try:
         process = await asyncio.create_subprocess_exec(
             *(program, "auth", "status"),
-            env=env,
+            env=environment(env),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

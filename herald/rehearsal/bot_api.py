@@ -40,6 +40,7 @@ class BotApi:
     def __init__(self, token: str = TOKEN, *, port: int = 0) -> None:
         self.revision = 0  # grows with every change, for those who wait for the next one
         self._changed = asyncio.Event()
+        self.token = token
         self._cloud = Cloud(int(token.partition(":")[0]), OWNER)
         self._faults = Faults()
         self._server = Server(token, self._cloud, self._faults, self._change)

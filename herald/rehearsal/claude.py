@@ -12,6 +12,7 @@ Without a script it answers by itself. A turn is one command per line, `\\n` in 
     retry N          the API is tried again N times
     begin NAME       a tool starts and does not end
     big N            a tool's output of N bytes in one line
+    raw JSON         a line as it stands here
     until NAME       wait until FOLDER/NAME exists        hang    wait for an interrupt
     deaf             wait for ever, whatever comes        spawn   leave a process of a session of its own behind
     daemon           leave a process behind whose parent has ended
@@ -163,6 +164,10 @@ class Player:
 
     def _do_task(self, task_id: str) -> None:
         self._say("system", subtype="task_started", task_id=task_id)
+
+    def _do_raw(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
     def _do_think(self, _: str) -> None:
         self._block({"type": "thinking", "thinking": "hm"})

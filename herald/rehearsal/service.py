@@ -20,6 +20,7 @@ _READY_S = 60.0
 # Turns get HERALD_DRAIN_S, children and messages a little more.
 _STOP_S = 60.0
 _LOG_LIMIT = 2000
+_LINE_LIMIT_BYTES = 2**24
 # unix(7): sun_path has 108 bytes
 _SOCKET_PATH_LIMIT = 107
 # Files that it and its children write change without a word.
@@ -56,6 +57,7 @@ class Service:
             env=self._env,
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT_BYTES,
             start_new_session=True,
             preexec_fn=orphans.DieWithParent(),
         )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import orjson
 from aiogram import Bot
@@ -14,16 +15,20 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import (
     ClientDecodeError,
     TelegramAPIError,
+    TelegramNetworkError,
     TelegramNotFound,
     TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
+from aiogram.methods import TelegramMethod
 from aiogram.types import BotCommand, User
 
 from herald.config import Config
 from herald.errors import ConfigError, HeraldError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _REQUEST_S = 20
 _PATIENCE_S = (1, 2, 4, 8, 15)
@@ -36,11 +41,29 @@ _COMMANDS = {
 }
 
 
+class _Session(AiohttpSession):
+    """Makes one failure of the network out of every answer that is not the Bot API's.
+
+    A proxy's or a hotel's page, a cut body, a null where a result should be: aiogram lets them out as TypeError,
+    UnicodeDecodeError or an error that quotes the whole answer, which may be the owner's texts.
+    """
+
+    async def make_request(self, bot: Bot, method: TelegramMethod[T], timeout: int | None = None) -> T:
+        try:
+            result = await super().make_request(bot, method, timeout)
+        except (ClientDecodeError, ValueError, TypeError, AttributeError) as exc:
+            message = f"what came back is not an answer of the Bot API ({type(exc).__name__})"
+            raise TelegramNetworkError(method, message) from None
+        if result is None:
+            raise TelegramNetworkError(method, "the Bot API answered with nothing")
+        return result
+
+
 @asynccontextmanager
 async def connected(config: Config) -> AsyncIterator[Bot]:
     """Yield a Bot for the token and Bot API server in `config`; nothing is sent yet."""
     server = TelegramAPIServer.from_base(config.api_base)
-    session = AiohttpSession(api=server, json_loads=orjson.loads, timeout=_REQUEST_S)
+    session = _Session(api=server, json_loads=orjson.loads, timeout=_REQUEST_S)
     try:
         yield Bot(config.bot_token, session=session)
     finally:
@@ -62,7 +85,7 @@ async def greet(bot: Bot) -> User:
         except (TelegramUnauthorizedError, TelegramNotFound) as exc:
             hint = "copy TELEGRAM_BOT_TOKEN again from @BotFather; it changes when you revoke it"
             raise ConfigError(HeraldError("Telegram does not accept the bot token", hint)) from exc
-        except (TelegramAPIError, ClientDecodeError) as exc:
+        except TelegramAPIError as exc:
             patience_s = _PATIENCE_S[min(attempt, len(_PATIENCE_S) - 1)]
             if isinstance(exc, TelegramRetryAfter):
                 patience_s = exc.retry_after

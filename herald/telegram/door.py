@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from aiogram import Bot, Dispatcher, F, Router
 from aiogram.enums import ChatType, ContentType
 from aiogram.exceptions import (
-    ClientDecodeError,
     TelegramAPIError,
     TelegramConflictError,
     TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
-from aiogram.filters import Command
+from aiogram.filters import Command, CommandObject
 from aiogram.methods.base import TelegramMethod
 from aiogram.types import Message, Update
 from pydantic import ValidationError
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 _POLL_SLACK_S = 10
 _PATIENCE_S = (1, 2, 4, 8, 15)
 _FAILURES_MAX = 10
+_FLOOD_WAIT_MAX_S = 600
 _CONFLICT_PATIENCE_S = 5
 
 HELP = """Send me a text and Claude Code answers, in the same session until you say /new.
@@ -46,14 +48,22 @@ HELP = """Send me a text and Claude Code answers, in the same session until you 
 Other commands, such as /compact or your own, go to Claude."""
 UNSUPPORTED = "I can only read text so far. Please write it."
 
-_UNREADABLE_KINDS = frozenset(
+# What Telegram itself reports in a chat; nobody expects an answer to it.
+_SERVICE_KINDS = frozenset(
     (
-        *(ContentType.PHOTO, ContentType.VOICE, ContentType.AUDIO, ContentType.VIDEO, ContentType.VIDEO_NOTE),
-        *(ContentType.DOCUMENT, ContentType.ANIMATION, ContentType.STICKER, ContentType.LOCATION, ContentType.VENUE),
-        *(ContentType.CONTACT, ContentType.POLL, ContentType.DICE, ContentType.STORY, ContentType.PAID_MEDIA),
-        ContentType.CHECKLIST,
+        *(ContentType.NEW_CHAT_MEMBERS, ContentType.LEFT_CHAT_MEMBER, ContentType.PINNED_MESSAGE),
+        *(
+            ContentType.MESSAGE_AUTO_DELETE_TIMER_CHANGED,
+            ContentType.CHAT_BACKGROUND_SET,
+            ContentType.CONNECTED_WEBSITE,
+        ),
+        *(ContentType.FORUM_TOPIC_CREATED, ContentType.FORUM_TOPIC_EDITED, ContentType.FORUM_TOPIC_CLOSED),
+        *(ContentType.FORUM_TOPIC_REOPENED, ContentType.WRITE_ACCESS_ALLOWED, ContentType.BOOST_ADDED),
     )
 )
+# What herald needs of a message, should Telegram one day say the rest in a way that aiogram cannot read.
+_ESSENTIALS = ("message_id", "date", "chat", "from", "text", "message_thread_id", "is_topic_message", "media_group_id")
+_FORWARDED = {"type": "hidden_user", "sender_user_name": "somebody", "date": 0}
 
 
 class _RawUpdates(TelegramMethod[list[dict[str, Any]]]):
@@ -101,7 +111,7 @@ class Door:
                 self._polled()
                 log.error("another program polls with this bot's token; only one may: %s", exc.message)
                 await asyncio.sleep(_CONFLICT_PATIENCE_S)
-            except (TelegramAPIError, ClientDecodeError) as exc:
+            except TelegramAPIError as exc:
                 self._polled()
                 failures += 1
                 await self._wait_after(exc, failures)
@@ -115,7 +125,7 @@ class Door:
         """Tell Telegram that everything taken so far need not be delivered again."""
         try:
             await self._get_updates(0)
-        except (TelegramAPIError, ClientDecodeError) as exc:
+        except TelegramAPIError as exc:
             log.warning("the last updates could not be confirmed and will come again: %s", exc)
 
     async def _get_updates(self, timeout_s: int) -> list[dict[str, Any]]:
@@ -128,31 +138,40 @@ class Door:
             raise PollingFailed(f"polling Telegram failed {failures} times in a row: {exc}", hint) from exc
         patience_s = _PATIENCE_S[min(failures, len(_PATIENCE_S)) - 1]
         if isinstance(exc, TelegramRetryAfter):
-            patience_s = exc.retry_after
+            patience_s = min(exc.retry_after, _FLOOD_WAIT_MAX_S)
         log.warning("polling failed, again in %d s: %s", patience_s, exc)
         await asyncio.sleep(patience_s)
 
     async def _take(self, raw: Mapping[str, Any]) -> None:
         """Handle one update; whatever it is, it will not come again."""
         update_id = raw.get("update_id")
-        if not isinstance(update_id, int):
+        if type(update_id) is not int or update_id < 0:
             log.warning("an update without a number was skipped")
             return
-        self._offset = update_id + 1
-        try:
-            update = Update.model_validate(raw, context={"bot": self._bot})
-        except ValidationError as exc:
-            log.warning(
-                "an update that cannot be read was skipped update_id=%d errors=%d", update_id, exc.error_count()
-            )
-            return
-        if not self._is_owner(update):
+        update = self._parse(raw)
+        if update is None:
+            log.warning("an update that cannot be read was skipped update_id=%d", update_id)
+        elif not self._is_owner(update):
             log.debug("dropped: not from the allow-list update_id=%d", update_id)
-            return
-        try:
-            await self._dispatcher.feed_update(self._bot, update)
-        except Exception:  # the boundary: one update that breaks herald must not stop the polling
-            log.exception("herald failed on an update update_id=%d", update_id)
+        else:
+            try:
+                await self._dispatcher.feed_update(self._bot, update)
+            except Exception:  # the boundary: one update that breaks herald must not stop the polling
+                log.exception("herald failed on an update update_id=%d", update_id)
+        self._offset = update_id + 1
+
+    def _parse(self, raw: Mapping[str, Any]) -> Update | None:
+        """Read an update, or at least the text in it; None for one that holds nothing to read."""
+        message = raw.get("message")
+        essentials = {}
+        if isinstance(message, dict):
+            essentials = {name: message[name] for name in _ESSENTIALS if name in message}
+            if "forward_origin" in message:
+                essentials["forward_origin"] = _FORWARDED
+        for candidate in (raw, {"update_id": raw["update_id"], "message": essentials}):
+            with suppress(ValidationError, RecursionError):
+                return Update.model_validate(candidate, context={"bot": self._bot})
+        return None
 
     def _is_owner(self, update: Update) -> bool:
         message = update.message
@@ -162,19 +181,28 @@ class Door:
 
     def _router(self) -> Router:
         router = Router()
-        router.message.register(self._on_greeting, Command("start", "help"))
-        router.message.register(self._on_new, Command("new"))
-        router.message.register(self._on_stop, Command("stop"))
-        router.message.register(self._on_status, Command("status"))
+        for handler, names in (
+            (self._on_greeting, ("start", "help")),
+            (self._on_new, ("new",)),
+            (self._on_stop, ("stop",)),
+            (self._on_status, ("status",)),
+        ):
+            # ignore_mention: to look up the bot's own name, aiogram would ask Telegram; a forwarded command is a text
+            command = Command(*names, ignore_mention=True)
+            router.message.register(handler, command, F.forward_origin.is_(None))
         router.message.register(self._on_text, F.text)
-        router.message.register(self._on_unreadable, F.content_type.in_(_UNREADABLE_KINDS))
+        router.message.register(self._on_unreadable, ~F.content_type.in_(_SERVICE_KINDS))
         return router
 
     async def _on_greeting(self, message: Message) -> None:
         self._at(place(message)).tell(HELP)
 
-    async def _on_new(self, message: Message) -> None:
-        self._at(place(message)).begin_anew()
+    async def _on_new(self, message: Message, command: CommandObject, event_update: Update) -> None:
+        conversation = self._at(place(message))
+        conversation.begin_anew()
+        if command.args:
+            prompt = incoming(message, event_update.update_id)
+            conversation.put(replace(prompt, text=command.args))
 
     async def _on_stop(self, message: Message) -> None:
         self._at(place(message)).stop()

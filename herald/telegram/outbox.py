@@ -9,23 +9,22 @@ from dataclasses import dataclass
 
 from aiogram import Bot
 from aiogram.exceptions import (
-    ClientDecodeError,
     TelegramAPIError,
     TelegramBadRequest,
     TelegramForbiddenError,
-    TelegramNetworkError,
     TelegramRetryAfter,
-    TelegramServerError,
 )
 from aiogram.types import LinkPreviewOptions
 
-from herald.formatting import Piece
+from herald.formatting import Piece, render
 from herald.model import Place
 
 log = logging.getLogger(__name__)
 
 _PATIENCE_S = (1, 2, 4, 8, 15, 30)
 _GIVE_UP_S = 3600.0
+# Characters; rendering this much takes about 0.1 s.
+_LONG_ANSWER = 20_000
 
 
 @dataclass(slots=True)
@@ -36,8 +35,16 @@ class Letter:
     message_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Claude's Markdown, as many messages as it takes; `otherwise` is sent if nothing of it is visible."""
+
+    markdown: str
+    otherwise: Piece
+
+
 class Outbox:
-    """Sends letters one after the other; a flood wait or an outage delays them, and only those of this place."""
+    """Sends what is posted, in order; a flood wait or an outage delays it, and only that of this place."""
 
     def __init__(self, bot: Bot, place: Place, changed: Callable[[], None]) -> None:
         """`changed` is called when `pending` has changed."""
@@ -45,29 +52,40 @@ class Outbox:
         self._place = place
         self._changed = changed
         self.pending = 0
-        self._letters: asyncio.Queue[Letter] = asyncio.Queue()
+        self._posted: asyncio.Queue[Letter | Answer] = asyncio.Queue()
         self._preview = LinkPreviewOptions(is_disabled=True)
 
-    def post(self, letter: Letter) -> None:
-        self._letters.put_nowait(letter)
+    def post(self, item: Letter | Answer) -> None:
+        self._posted.put_nowait(item)
         self.pending += 1
         self._changed()
 
     async def flushed(self) -> None:
         """Return when everything posted so far has been sent or given up."""
-        await self._letters.join()
+        await self._posted.join()
 
     async def run(self) -> None:
         while True:
-            letter = await self._letters.get()
+            item = await self._posted.get()
             try:
-                await self._deliver(letter)
+                for letter in await self._letters(item):
+                    await self._deliver(letter)
             except Exception:  # the boundary: one message that cannot be sent must not hold up the next
-                log.exception("a message was not delivered place=%s width=%d", self._place, letter.piece.width_utf16)
+                log.exception("a message was not delivered place=%s", self._place)
             finally:
-                self._letters.task_done()
+                self._posted.task_done()
                 self.pending -= 1
                 self._changed()
+
+    async def _letters(self, item: Letter | Answer) -> list[Letter]:
+        if isinstance(item, Letter):
+            return [item]
+        if len(item.markdown) < _LONG_ANSWER:
+            pieces = render(item.markdown)
+        else:
+            # a megabyte takes seconds: polling and /stop must not wait for it
+            pieces = await asyncio.to_thread(render, item.markdown)
+        return [Letter(piece) for piece in pieces or [item.otherwise]]
 
     async def _deliver(self, letter: Letter) -> None:
         try:
@@ -87,22 +105,23 @@ class Outbox:
         attempt = 0
         while True:
             try:
-                return await self._send(letter, html=html)
+                await self._send(letter, html=html)
+                return
             except TelegramForbiddenError as exc:
                 log.error("the chat takes no messages from the bot place=%s: %s", self._place, exc.message)
-                return None
+                return
             except TelegramRetryAfter as exc:
                 patience_s: float = exc.retry_after
+                give_up_at += patience_s
+                log.warning("Telegram asks to wait, again in %d s place=%s", patience_s, self._place)
             except TelegramBadRequest:
                 raise
-            except (TelegramNetworkError, TelegramServerError, ClientDecodeError) as exc:
+            except TelegramAPIError as exc:
                 patience_s = _PATIENCE_S[min(attempt, len(_PATIENCE_S) - 1)]
                 log.warning("not delivered yet, again in %d s place=%s: %s", patience_s, self._place, exc)
-            except TelegramAPIError as exc:
-                raise TelegramBadRequest(exc.method, exc.message) from exc
             if clock() + patience_s > give_up_at:
-                log.error("a message is given up after an hour place=%s", self._place)
-                return None
+                log.error("a message is given up after an hour of failures place=%s", self._place)
+                return
             await asyncio.sleep(patience_s)
             attempt += 1
 

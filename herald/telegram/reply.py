@@ -11,9 +11,9 @@ from aiogram import Bot
 from aiogram.exceptions import AiogramError
 
 from herald.errors import HeraldError
-from herald.formatting import Piece, escape, render
+from herald.formatting import Piece, escape
 from herald.model import Place
-from herald.telegram.outbox import Letter, Outbox
+from herald.telegram.outbox import Answer, Letter, Outbox
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +32,8 @@ class Reply:
         self._progress: Letter | None = None
 
     def answer(self, markdown: str) -> None:
-        """Post Claude's text, as many messages as it takes."""
-        for piece in render(markdown):
-            self._outbox.post(Letter(piece))
+        """Post Claude's text, as many messages as it takes; a word of herald's own if nothing of it is visible."""
+        self._outbox.post(Answer(markdown, otherwise=_notice("Done, without a word from Claude.")))
 
     def notice(self, text: str, code: str = "") -> None:
         """Post one short line of herald's own; `code` follows it in a form that one tap copies."""

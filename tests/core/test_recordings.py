@@ -60,7 +60,7 @@ def test_a_failure_reads_as_one_sentence(version: str, name: str) -> None:
     [turn] = turns(version, name)
     assert turn.finished is not None
     assert turn.answer == ""
-    error = explain(turn.failure, turn.finished)
+    error = explain(turn.failure, turn.finished, began=turn.started is not None)
     assert FAILURES[name] in error.message
     assert "\n" not in error.message
     assert error.hint

@@ -21,7 +21,7 @@ from herald.claude.events import (
 from herald.claude.failures import explain, refusal, retry_notice
 from herald.claude.turn import Turn, advance, answers
 from herald.config import load
-from herald.errors import ClaudeFailed, HeraldError, NotLoggedIn
+from herald.errors import ClaudeFailed, HeraldError, NotLoggedIn, SessionExpired
 from herald.patience import INTERRUPT_PATIENCE_S, Patience
 
 RETRYING = Retrying(attempt=3, max_attempts=10, delay_s=2.2, failure="server_error", http_status=500)
@@ -116,10 +116,16 @@ def test_a_result_answers_the_prompts_it_names_or_else_any_that_was_asked() -> N
     ],
 )
 def test_failures_have_names(failure: str, fields: dict[str, object], kind: type[HeraldError], message: str) -> None:
-    error = explain(failure, finished(is_error=True, **fields))
+    error = explain(failure, finished(is_error=True, **fields), began=False)
     assert type(error) is kind
     assert message in error.message
     assert error.hint
+
+
+def test_a_turn_that_began_is_never_an_expired_session() -> None:
+    words = finished(is_error=True, num_turns=0, errors=("No conversation found with session ID: x",))
+    assert isinstance(explain("", words, began=False), SessionExpired)
+    assert not isinstance(explain("", words, began=True), SessionExpired)
 
 
 def test_a_retry_says_why_and_how_far_it_is() -> None:

@@ -65,6 +65,13 @@ def test_every_problem_is_reported_at_once_each_with_a_hint(tmp_path: Path) -> N
     assert "Traceback" not in ended.stderr
 
 
+def test_a_token_in_a_wrong_place_is_not_repeated(tmp_path: Path) -> None:
+    ended = run_herald(tmp_path, {"CLAUDE_BIN": f"/bin/{TOKEN}"})
+    assert ended.returncode == 78
+    assert "/bin/<token>" in ended.stderr
+    assert TOKEN not in ended.stderr
+
+
 def test_without_any_setting_herald_says_what_it_needs(tmp_path: Path) -> None:
     ended = run_herald(tmp_path, {"CLAUDE_BIN": sys.executable})
     assert ended.returncode == 78

@@ -169,7 +169,18 @@ async def test_new_waits_for_what_was_asked_before_it(herald: Herald) -> None:
         await h.service.until(lambda _: h.prompts() == ["first"])
         h.release("go")
         await h.says("two")
-        assert [text[:12] for text in h.api.texts()] == ["one", "Your next me", "two"]
+        beginnings = [text[:25] for text in h.api.texts()]
+        assert beginnings == ["A new session begins afte", "one", "Your next message begins ", "two"]
+        assert len(list((h.claude_folder / "sessions").iterdir())) == 2
+
+
+async def test_what_follows_new_is_the_first_prompt_of_the_new_session(herald: Herald) -> None:
+    async with herald("result one\n---\nresult two") as h:
+        h.api.text("first")
+        await h.says("one")
+        h.api.text("/new please mend the tests")
+        await h.says("two")
+        assert h.prompts() == ["first", "please mend the tests"]
         assert len(list((h.claude_folder / "sessions").iterdir())) == 2
 
 

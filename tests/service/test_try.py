@@ -48,6 +48,24 @@ def test_a_claude_that_is_logged_in_is_used(tmp_path: Path) -> None:
     assert "I was used" in ended.stdout
 
 
+def test_claude_sees_nothing_of_a_real_bots_settings(tmp_path: Path) -> None:
+    token = "123456789:" + "x" * 35
+    (tmp_path / ".env").write_text(f"TELEGRAM_BOT_TOKEN={token}\nHERALD_LOG_LEVEL=info\nOTHER=passed on\n")
+    program = install(tmp_path, f'env >> {tmp_path}/seen; [ "$1" != auth ] || echo \'{{"loggedIn": true}}\'')
+    herald_try(tmp_path, "hello", CLAUDE_BIN=str(program))
+    seen = (tmp_path / "seen").read_text()
+    assert seen.count("OTHER=passed on") == 2
+    assert token not in seen
+    assert "TELEGRAM_" not in seen
+    assert "HERALD_" not in seen
+
+
+def test_an_empty_question_is_named(tmp_path: Path) -> None:
+    ended = herald_try(tmp_path, "--scripted", " ")
+    assert ended.returncode == 1
+    assert "error: the text is empty" in ended.stderr
+
+
 def test_settings_of_a_real_bot_are_not_touched(tmp_path: Path) -> None:
     real = {"TELEGRAM_BOT_TOKEN": "1:real", "TELEGRAM_ALLOWED_USERS": "7", "HERALD_STATE_DIR": str(tmp_path / "mine")}
     ended = herald_try(tmp_path, "--scripted", "hello", **real)
