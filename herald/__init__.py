@@ -26,7 +26,8 @@ The laws, which every change keeps:
 1. A message that Telegram delivered is answered, or its owner is told why not; never twice because of a restart.
 2. An answer that Claude finished is delivered: a flood wait, network loss or a refused format only delay it.
 3. A prompt is never repeated after it may have had side effects. Each carries a uuid5 of (bot id, update id, attempt),
-   which the CLI runs at most once per session. The one automatic retry is the expired session, where the CLI refused to begin.
+   which the CLI runs at most once per session. The one automatic retry is the expired session, where the CLI refused
+   to begin.
 4. Only the CLI's own words for an unknown session count as expiry.
 5. The session id is saved when the turn starts, and when it changes. At most one turn runs per session.
 6. The watchdog is fed only by polls of Telegram that answer or fail before their deadline.

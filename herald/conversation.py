@@ -99,6 +99,8 @@ class Conversation:
         state = "Idle"
         if self._running_since is not None:
             state = f"Working for {self._clock() - self._running_since:.0f} s"
+        elif self._exchange and self._exchange.runs:
+            state = "Claude is at work by itself"
         if waiting := len(self._waiting):
             state += f", {waiting} waiting"
         self._reply.notice(f"{state}\n{self._claude.describe()}")
@@ -204,7 +206,9 @@ class Conversation:
             exchange.drain(self._clock() + self._closing.drain_s)
         while True:
             end = None
-            match mail := await self._mailbox.next_within(exchange.left_s(self._clock())):
+            left_s = exchange.left_s(self._clock())
+            # a child that never falls silent must not put off its own deadline
+            match mail := await self._mailbox.next_within(left_s) if left_s else None:
                 case None:
                     end = exchange.time_is_up(self._clock())
                 case Stop(running_since=since):
@@ -279,7 +283,7 @@ class Conversation:
 
     async def _leave_session(self) -> None:
         session, cwd = self._claude.session, self._claude.cwd
-        self._tell_background()
+        self._cut_short(HeraldError("this ended with the session"))
         await self._part()
         if session is None:
             self._reply.notice("Your next message begins a new session.")
@@ -316,9 +320,12 @@ class Conversation:
                 error = HeraldError(f"herald is stopping and has not begun this: {beginning}", "send it again")
                 self._reply.trouble(error)
         self._waiting.clear()
+        self._cut_short(HeraldError("herald is stopping and had to interrupt this", "the session is kept"))
+
+    def _cut_short(self, cause: HeraldError) -> None:
+        """Show what Claude was doing by itself, which ends with the child."""
         if self._exchange and self._exchange.turn.started:
-            interrupted = HeraldError("herald is stopping and had to interrupt this", "the session is kept")
-            self._show(End(self._exchange.turn, interrupted, asked=False))
+            self._show(End(self._exchange.turn, cause, asked=False))
         self._tell_background()
 
     def _tell_background(self) -> None:

@@ -14,6 +14,7 @@ Without a script it answers by itself. A turn is one command per line, `\\n` in 
     big N            a tool's output of N bytes in one line
     raw JSON         a line as it stands here
     until NAME       wait until FOLDER/NAME exists        hang    wait for an interrupt
+    flood            say things without end, and hear nothing
     deaf             wait for ever, whatever comes        spawn   leave a process of a session of its own behind
     daemon           leave a process behind whose parent has ended
     session ID       go on under another session id       exit N  end at once       say WORDS   to standard error
@@ -215,6 +216,11 @@ class Player:
     def _do_deaf(self, _: str) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         threading.Event().wait()
+
+    def _do_flood(self, _: str) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            self._say("stream_event", event={"type": "content_block_delta", "delta": {"type": "scent_delta"}})
 
     def _do_spawn(self, _: str) -> None:
         command = [sys.executable, "-S", "-c", "import signal; signal.pause()"]

@@ -98,6 +98,26 @@ async def test_stop_ends_a_turn_that_nobody_asked_for(herald: Herald) -> None:
         await h.says("next")
 
 
+async def test_status_and_new_know_of_a_turn_that_nobody_asked_for(herald: Herald) -> None:
+    async with herald("text It runs\nunasked\ntext So far\nhang\n---\nresult next") as h:
+        h.api.text("build in the background")
+        await h.says("It runs")
+        h.api.text("/status")
+        await h.says("Claude is at work by itself")
+        h.api.text("/new")
+        await h.says("So far", "This ended with the session.", "Your next message begins a new session.")
+
+
+async def test_a_child_that_never_falls_silent_is_stopped_in_time(herald: Herald) -> None:
+    async with herald("flood\n---\nresult back") as h:
+        h.api.text("one")
+        await h.service.until(lambda _: h.sessions())
+        h.api.text("/stop")
+        await h.says("Stopped.")
+        h.api.text("two")
+        await h.says("back")
+
+
 async def test_what_ends_with_herald_is_told(herald: Herald) -> None:
     async with herald("task one\ntext It runs\nunasked\ntext So far\nhang") as h:
         h.api.text("build in the background")
