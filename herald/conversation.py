@@ -206,9 +206,7 @@ class Conversation:
             exchange.drain(self._clock() + self._closing.drain_s)
         while True:
             end = None
-            left_s = exchange.left_s(self._clock())
-            # a child that never falls silent must not put off its own deadline
-            match mail := await self._mailbox.next_within(left_s) if left_s else None:
+            match mail := await self._mailbox.next_within(exchange.left_s(self._clock())):
                 case None:
                     end = exchange.time_is_up(self._clock())
                 case Stop(running_since=since):
