@@ -41,6 +41,7 @@ _PROMPTS = UUID("6f0e6c9e-6a38-4d0b-9f6e-2f1f4a1e7c55")
 _RETRY_SHOWN_FROM = 3
 # The CLI begins its own turn within 0.1 s after a background task has ended.
 _UNASKED_DUE_S = 5.0
+_FAILED = HeraldError("herald failed on this", "its log has the details")
 
 
 class Conversation:
@@ -136,7 +137,7 @@ class Conversation:
             self._reply.trouble(exc)
         except Exception:  # the boundary: one prompt that breaks herald must not take the others along
             log.exception("herald failed on a message place=%s", self._place)
-            self._reply.trouble(HeraldError("herald failed on this message", "its log has the details"))
+            self._reply.trouble(_FAILED)
         finally:
             self._running_since = None
             self._changed()
@@ -176,6 +177,7 @@ class Conversation:
                 await self._end_unasked(end)
         except Exception:  # the boundary: one event that breaks herald must not take the other chats along
             log.exception("herald failed between prompts place=%s", self._place)
+            self._reply.trouble(_FAILED)
             await self._part()
 
     async def _answer(self, incoming: Incoming) -> None:

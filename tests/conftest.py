@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from herald.rehearsal import stand_in
 from herald.rehearsal.bot_api import OWNER, TOKEN, BotApi
 from herald.rehearsal.service import Service
+
+# A busy machine must not make a property fail: how long things take is for the benchmarks.
+hypothesis.settings.register_profile("herald", deadline=None)
+hypothesis.settings.load_profile("herald")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

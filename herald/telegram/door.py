@@ -151,13 +151,14 @@ class Door:
         update = self._parse(raw)
         if update is None:
             log.warning("an update that cannot be read was skipped update_id=%d", update_id)
-        elif not self._is_owner(update):
+        elif update.message is None or not self._is_owner(update.message):
             log.debug("dropped: not from the allow-list update_id=%d", update_id)
         else:
             try:
                 await self._dispatcher.feed_update(self._bot, update)
             except Exception:  # the boundary: one update that breaks herald must not stop the polling
                 log.exception("herald failed on an update update_id=%d", update_id)
+                self._at(Place(update.message.chat.id)).warn(HeraldError("herald failed on this", "its log tells more"))
         self._offset = update_id + 1
 
     def _parse(self, raw: Mapping[str, Any]) -> Update | None:
@@ -173,9 +174,8 @@ class Door:
                 return Update.model_validate(candidate, context={"bot": self._bot})
         return None
 
-    def _is_owner(self, update: Update) -> bool:
-        message = update.message
-        if message is None or message.from_user is None or message.chat.type != ChatType.PRIVATE:
+    def _is_owner(self, message: Message) -> bool:
+        if message.from_user is None or message.chat.type != ChatType.PRIVATE:
             return False
         return message.from_user.id in self._config.allowed_users
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.claude import protocol
-from herald.claude.events import PermissionAsked, RequestUnknown, Text, TextDelta, Unknown
+from herald.claude.events import Finished, PermissionAsked, RequestUnknown, Text, TextDelta, Thinking, Unknown
 from herald.claude.protocol import Lines, parse_line
 from herald.model import Decision
 
@@ -53,6 +53,45 @@ def test_half_an_emoji_does_not_lose_the_text() -> None:
 def test_bytes_that_are_not_utf8_do_not_lose_the_text() -> None:
     broken = b'{"type":"assistant","message":{"content":[{"type":"text","text":"caf\xe9!"}]}}'
     assert parse_line(broken) == [Text("caf\N{REPLACEMENT CHARACTER}!")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"type": "assistant", "message": {"content": [{"type": "hologram"}]}}, "assistant/hologram"),
+        ({"type": "assistant", "message": {"content": [{"type": "text", "text": None}]}}, "assistant: TypeError"),
+        ({"type": "system", "subtype": "init", "session_id": "../../x y"}, "system: ValueError"),
+        ({"type": [1]}, "no type"),
+    ],
+)
+def test_an_odd_shape_is_named_and_nothing_else(fields: dict[str, Any], kind: str) -> None:
+    assert parse_line(line(**fields)) == [Unknown(kind)]
+
+
+def test_a_result_of_odd_shape_still_ends_a_turn() -> None:
+    odd: dict[str, Any] = {
+        "session_id": "--flag",
+        "result": [],
+        "errors": "x",
+        "num_turns": None,
+        "user_message_uuids": 5,
+    }
+    [event] = parse_line(line(type="result", is_error=1, total_cost_usd="much", **odd))
+    assert isinstance(event, Finished)
+    assert (event.session_id, event.text, event.errors, event.is_error) == ("", "", (), True)
+
+
+def test_thinking_is_told() -> None:
+    message = {"content": [{"type": "thinking", "thinking": "hm"}]}
+    assert parse_line(line(type="assistant", message=message)) == [Thinking()]
+
+
+def test_an_interrupt_is_a_request_of_its_own() -> None:
+    assert json.loads(protocol.encode_interrupt("r1")) == {
+        "type": "control_request",
+        "request_id": "r1",
+        "request": {"subtype": "interrupt"},
+    }
 
 
 def test_what_a_subagent_writes_is_not_the_answer() -> None:

@@ -60,6 +60,11 @@ def test_a_command_that_writes_no_text_answers_with_its_result() -> None:
     assert folded(finished(text="Context: 10 %")).answer == "Context: 10 %"
 
 
+def test_a_prompt_can_wait_for_a_turn_that_runs_already() -> None:
+    turn = advance(Turn(), Text("So far")).awaited_by("u")
+    assert (turn.prompt_uuid, turn.answer) == ("u", "So far")
+
+
 def test_the_words_of_a_failure_are_not_an_answer() -> None:
     turn = folded(Text("so far"), Text("API Error", failure="server_error"), finished(text="API Error", is_error=True))
     assert turn.answer == "so far"

@@ -49,21 +49,21 @@ def check_limits(piece: Piece) -> None:
     assert not re.search(r"<(\w+)[^<]*></\1>", piece.html)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ANYTHING)
 def test_telegram_accepts_every_message_and_reads_the_same_text(markdown: str) -> None:
     for piece in render(markdown):
         check_limits(piece)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(soup(WORDS, MARKERS, LINES, LINKS) | long(soup(WORDS, MARKERS, LINES, LINKS)))
 def test_no_word_is_lost(markdown: str) -> None:
     shown = html.unescape("\n".join(piece.html for piece in render(markdown)))
     assert set(re.findall(r"w\d+x", markdown)) <= set(re.findall(r"w\d+x", shown))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.lists(WORDS, min_size=2, max_size=2), min_size=1, max_size=80))
 def test_no_cell_of_a_table_is_lost(rows: list[list[str]]) -> None:
     markdown = "\n".join(["|a|b|", "|-|-|", *(f"|{left}|**{right}**|" for left, right in rows)])
@@ -71,7 +71,7 @@ def test_no_cell_of_a_table_is_lost(rows: list[list[str]]) -> None:
     assert [word for word in shown if word.startswith("w")] == [word for row in rows for word in row]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(WORDS, min_size=1, max_size=2000))
 def test_words_stay_whole_and_in_order(words: list[str]) -> None:
     assert "\n".join(piece.text for piece in render(" ".join(words))).split() == words

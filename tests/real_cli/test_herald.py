@@ -14,6 +14,7 @@ import pytest
 
 from herald.rehearsal.bot_api import OWNER, BotApi
 from tests.conftest import Herald, Stage
+from tests.processes import is_gone
 
 from .messages_api import BROKEN, OVERLOADED, Endless, MessagesApi, ToolUse
 
@@ -222,11 +223,3 @@ async def lingering(h: Stage) -> int:
 def claude_pid(h: Stage) -> int:
     [line] = [line for line in h.service.log if "claude started" in line]
     return int(line.partition("pid=")[2])
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False

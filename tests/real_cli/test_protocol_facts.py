@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.processes import is_gone
 
 from .child import Child
 from .messages_api import Endless, MessagesApi, Slow, ToolUse
@@ -48,14 +49,6 @@ async def process_id(cwd: Path) -> int:
     file = cwd / "pid"
     await eventually(lambda: file.exists() and file.read_text() != "")
     return int(file.read_text())
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 async def eventually(holds: Callable[[], bool], deadline_s: float = 10.0) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from herald.rehearsal.bot_api import TOKEN, BotApi
 from tests.conftest import Herald
+from tests.processes import is_gone, lives, stat
 
 
 async def test_the_child_sees_neither_heralds_settings_nor_the_prompt_in_argv(herald: Herald) -> None:
@@ -312,7 +312,7 @@ async def test_a_process_without_a_parent_becomes_heralds_and_is_reaped(herald: 
         [daemon] = h.record("spawned")
         assert stat(daemon)[1] == str(h.service.pid)
         os.kill(daemon, signal.SIGKILL)
-        await h.service.until(lambda _: not Path("/proc", str(daemon)).exists())
+        await h.service.until(lambda _: is_gone(daemon))
         h.release("go")
 
 
@@ -322,16 +322,4 @@ async def test_a_claude_that_is_killed_is_told_and_its_tools_end(herald: Herald)
         await h.service.until(lambda _: h.record("spawned"))
         os.kill(h.record("pid")[0], signal.SIGKILL)
         await h.says("Claude ended in the middle (signal 9).")
-        await h.service.until(lambda _: not Path("/proc", str(h.record("spawned")[0])).exists())
-
-
-def stat(pid: int) -> list[str]:
-    """The state, the parent and what follows them in proc_pid_stat(5)."""
-    return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
-
-
-def lives(pid: int) -> bool:
-    try:
-        return stat(pid)[0] != "Z"
-    except FileNotFoundError:
-        return False
+        await h.service.until(lambda _: is_gone(h.record("spawned")[0]))

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from herald.claude import orphans
 from herald.rehearsal.bot_api import OWNER, BotApi
 from tests.conftest import Herald
+from tests.processes import is_gone
 
 ODD_EVENTS = [
     {"type": "assistant", "message": {"content": [{"type": "text", "text": None}]}},
@@ -122,7 +123,7 @@ async def test_the_end_of_the_terminal_is_an_orderly_end(herald: Herald) -> None
         h.service.send_signal(signal.SIGHUP)
         await h.service.until(lambda service: service.ended)
         assert h.service.exit_status == 0
-        assert not Path("/proc", str(h.record("spawned")[0])).exists()
+        assert is_gone(h.record("spawned")[0])
 
 
 async def test_a_herald_that_claude_itself_starts_does_not_end_itself(herald: Herald, tmp_path: Path) -> None:
