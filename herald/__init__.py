@@ -21,6 +21,9 @@ telegram/           door.py (updates in), reply.py (everything the user sees of 
 storage/            sessions.py (sessions.json), lock.py (one copy per state folder)
 rehearsal/          a loopback Bot API with its chat page, and a scripted `claude`: what `herald try` and the tests use
 
+One noun per file made more files than the first plan had: the conversation gave its mailbox, companion, exchange and
+patience to files of their own, the protocol its events and failures, the process its orphans, the reply its outbox.
+
 The laws, which every change keeps:
 
 1. A message that Telegram delivered is answered, or its owner is told why not; never twice because of a restart.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -66,10 +66,10 @@ _ESSENTIALS = ("message_id", "date", "chat", "from", "text", "message_thread_id"
 _FORWARDED = {"type": "hidden_user", "sender_user_name": "somebody", "date": 0}
 
 
-class _RawUpdates(TelegramMethod[list[dict[str, Any]]]):
+class _RawUpdates(TelegramMethod[list[Any]]):
     """getUpdates whose updates are not parsed yet, so that a strange one cannot spoil the others."""
 
-    __returning__: ClassVar[Any] = list[dict[str, Any]]
+    __returning__: ClassVar[Any] = list[Any]
     __api_method__: ClassVar[str] = "getUpdates"
 
     offset: int
@@ -118,8 +118,12 @@ class Door:
             else:
                 self._polled()
                 failures = 0
+                taken = self._offset
                 for raw in updates:
                     await self._take(raw)
+                if updates and self._offset == taken:
+                    # nothing in it can be confirmed, so it comes again at once
+                    await asyncio.sleep(_PATIENCE_S[-1])
 
     async def confirm(self) -> None:
         """Tell Telegram that everything taken so far need not be delivered again."""
@@ -128,7 +132,7 @@ class Door:
         except TelegramAPIError as exc:
             log.warning("the last updates could not be confirmed and will come again: %s", exc)
 
-    async def _get_updates(self, timeout_s: int) -> list[dict[str, Any]]:
+    async def _get_updates(self, timeout_s: int) -> list[Any]:
         method = _RawUpdates(offset=self._offset, timeout=timeout_s, allowed_updates=["message"])
         return await self._bot(method, request_timeout=timeout_s + _POLL_SLACK_S)
 
@@ -142,12 +146,12 @@ class Door:
         log.warning("polling failed, again in %d s: %s", patience_s, exc)
         await asyncio.sleep(patience_s)
 
-    async def _take(self, raw: Mapping[str, Any]) -> None:
+    async def _take(self, raw: object) -> None:
         """Handle one update; whatever it is, it will not come again."""
-        update_id = raw.get("update_id")
-        if type(update_id) is not int or update_id < 0:
+        if not isinstance(raw, dict) or type(raw.get("update_id")) is not int or raw["update_id"] < 0:
             log.warning("an update without a number was skipped")
             return
+        update_id = raw["update_id"]
         update = self._parse(raw)
         if update is None:
             log.warning("an update that cannot be read was skipped update_id=%d", update_id)
@@ -161,7 +165,7 @@ class Door:
                 self._at(Place(update.message.chat.id)).warn(HeraldError("herald failed on this", "its log tells more"))
         self._offset = update_id + 1
 
-    def _parse(self, raw: Mapping[str, Any]) -> Update | None:
+    def _parse(self, raw: dict[str, Any]) -> Update | None:
         """Read an update, or at least the text in it; None for one that holds nothing to read."""
         message = raw.get("message")
         essentials = {}

@@ -76,6 +76,15 @@ async def test_an_answer_that_is_not_the_bot_apis_only_delays(herald: Herald, me
         assert h.service.exit_status is None
 
 
+async def test_updates_without_a_number_do_not_hold_up_the_others(herald: Herald) -> None:
+    junk = web.Response(text='{"ok": true, "result": [17, {"message": {}}, {"update_id": true}, {"update_id": 7}]}')
+    api = BotApi()
+    api.app.middlewares.append(once("/getUpdates", junk))
+    async with api, herald("result the answer", api=api) as h:
+        h.api.text("go")
+        await h.says("the answer")
+
+
 async def test_a_message_with_parts_of_a_kind_yet_unknown_is_still_read(herald: Herald) -> None:
     async with herald("result read") as h:
         h.api.send({"text": "hello", "external_reply": {"origin": {"type": "alien"}}})
