@@ -160,6 +160,8 @@ async def test_stop_ends_a_child_that_does_not_listen_and_keeps_the_session(hera
         h.api.text("again")
         await h.says("back")
         assert any("KILL" in line for line in h.service.log)
+        # its exit status is asyncio's to collect: 255 would say that somebody else did
+        assert any("claude ended" in line and "status=-9" in line for line in h.service.log)
         assert [a for a in h.record("argv")[-1] if a.startswith("--resume=")]
 
 
