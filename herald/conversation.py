@@ -104,6 +104,8 @@ class Conversation:
             state = "Claude is at work by itself"
         if waiting := len(self._waiting):
             state += f", {waiting} waiting"
+        if self._exchange and self._exchange.turn.retrying:
+            state += f"\n{failures.retry_notice(self._exchange.turn.retrying)}"
         self._reply.notice(f"{state}\n{self._claude.describe()}")
 
     @property

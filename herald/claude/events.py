@@ -98,21 +98,12 @@ class RequestUnknown:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """An API request failed and is tried again after `delay_s`."""
+    """An API request failed and is tried again after a while."""
 
     attempt: int
     max_attempts: int
-    delay_s: float
     failure: str
     http_status: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Limited:
-    """The account's usage limit. `resets_at` is a Unix time in seconds; `status` "rejected" means reached."""
-
-    status: str
-    resets_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +158,6 @@ Event = (
     | PermissionWithdrawn
     | RequestUnknown
     | Retrying
-    | Limited
     | Finished
     | Gone
     | Unknown

@@ -15,7 +15,6 @@ import orjson
 from herald.claude.events import (
     Event,
     Finished,
-    Limited,
     PermissionAsked,
     PermissionWithdrawn,
     RequestUnknown,
@@ -118,9 +117,6 @@ def _parse(kind: str, message: dict[str, Any]) -> list[Event]:
             return [_control_request(message)]
         case "control_cancel_request":
             return [PermissionWithdrawn(_text(message["request_id"]))]
-        case "rate_limit_event":
-            limit = message["rate_limit_info"]
-            return [Limited(_text(limit["status"]), _number(limit.get("resetsAt")))]
         case _:
             return [Unknown(kind)]
 
@@ -139,7 +135,6 @@ def _system(message: dict[str, Any]) -> Event:
             return Retrying(
                 attempt=int(message["attempt"]),
                 max_attempts=int(message["max_retries"]),
-                delay_s=float(message["retry_delay_ms"]) / 1000,
                 failure=_text(message.get("error") or ""),
                 http_status=_number(message.get("error_status")),
             )

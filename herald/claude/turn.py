@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from herald.claude.events import (
     Event,
     Finished,
-    Limited,
     PermissionAsked,
     Retrying,
     Started,
@@ -35,7 +34,6 @@ class Turn:
     asked: frozenset[str] = frozenset()
     failure: str = ""
     retrying: Retrying | None = None
-    limited: Limited | None = None
     finished: Finished | None = None
 
     @property
@@ -77,8 +75,6 @@ def advance(turn: Turn, event: Event) -> Turn:
             return replace(turn, asked=turn.asked | {event.tool_name}, retrying=None)
         case Retrying():
             return replace(turn, retrying=event, failure=event.failure)
-        case Limited():
-            return replace(turn, limited=event)
         case Finished():
             return replace(turn, finished=event, retrying=None)
         case _:

@@ -52,9 +52,6 @@ class Reply:
             self._progress.piece = _notice(text)
         self._outbox.post(self._progress)
 
-    async def flushed(self) -> None:
-        await self._outbox.flushed()
-
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Show "typing" while the block runs; the block's progress message is its own."""

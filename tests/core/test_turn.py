@@ -7,7 +7,6 @@ import pytest
 from herald.claude.events import (
     Event,
     Finished,
-    Limited,
     PermissionAsked,
     Retrying,
     Started,
@@ -24,7 +23,7 @@ from herald.config import load
 from herald.errors import ClaudeFailed, HeraldError, NotLoggedIn, SessionExpired
 from herald.patience import INTERRUPT_PATIENCE_S, Patience
 
-RETRYING = Retrying(attempt=3, max_attempts=10, delay_s=2.2, failure="server_error", http_status=500)
+RETRYING = Retrying(attempt=3, max_attempts=10, failure="server_error", http_status=500)
 
 
 def finished(**fields: object) -> Finished:
@@ -89,10 +88,9 @@ def test_what_is_not_understood_changes_nothing() -> None:
     assert folded(Unknown("x")) == folded()
 
 
-def test_limits_and_the_start_are_kept() -> None:
+def test_the_start_is_kept() -> None:
     started = Started("s", "m", "/", "default", "2")
-    turn = folded(started, Limited("rejected", 17))
-    assert (turn.started, turn.limited) == (started, Limited("rejected", 17))
+    assert folded(started).started == started
 
 
 def test_a_result_answers_the_prompts_it_names_or_else_any_that_was_asked() -> None:
@@ -137,8 +135,8 @@ def test_a_retry_says_why_and_how_far_it_is() -> None:
     assert retry_notice(RETRYING) == (
         "Claude's servers do not answer (error 500). Trying again, 3 of 10. /stop ends it."
     )
-    assert "(no connection)" in retry_notice(Retrying(1, 10, 1.0, "server_error", None))
-    assert "(login refused)" in retry_notice(Retrying(1, 10, 1.0, "authentication_failed", 401))
+    assert "(no connection)" in retry_notice(Retrying(1, 10, "server_error", None))
+    assert "(login refused)" in retry_notice(Retrying(1, 10, "authentication_failed", 401))
 
 
 @pytest.mark.parametrize("tool", ["Bash", "AskUserQuestion", "ExitPlanMode"])

@@ -209,6 +209,9 @@ async def test_retries_of_three_minutes_are_visible_in_one_message(herald: Heral
         h.api.text("one")
         await h.says("Trying again, 4 of 10.")
         assert len(h.api.texts()) == 1
+        h.api.text("/status")
+        await h.says("Working for")
+        assert "Trying again, 4 of 10." in h.api.texts()[1]
         h.release("go")
         await h.says("at last")
 
