@@ -35,7 +35,7 @@ _FLUSH_S = 10.0
 
 
 async def serve(config: Config, env: Mapping[str, str]) -> None:
-    """Run until SIGTERM or SIGINT.
+    """Run until SIGTERM, SIGINT or SIGHUP.
 
     Raises AlreadyRunning, ConfigError for a token that Telegram refuses, PollingFailed; by then no child is left.
     """

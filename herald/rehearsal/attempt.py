@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 
 from herald.claude.process import environment
+from herald.config import expand
 from herald.environment import gather
 from herald.errors import HeraldError
 from herald.rehearsal import stand_in
@@ -69,9 +70,10 @@ async def _until_signal(work: Coroutine[None, None, int], *, status: int) -> int
 
 async def _ask(question: str, *, scripted: bool) -> int:
     with _folder() as folder:
-        answering = await _choose(folder, scripted=scripted)
+        env = _environment()
+        answering = await _choose(folder, env, scripted=scripted)
         _tell(answering.note)
-        async with _bot_api() as api, _service(api, answering, folder) as service:
+        async with _bot_api() as api, _service(api, answering, folder, env) as service:
             if not await service.ready():
                 return _give_up(service)
             # what the shell gave as bytes that are no text
@@ -90,10 +92,11 @@ async def _ask(question: str, *, scripted: bool) -> int:
 
 async def _chat(*, scripted: bool) -> int:
     with _folder() as folder:
-        answering = await _choose(folder, scripted=scripted)
+        env = _environment()
+        answering = await _choose(folder, env, scripted=scripted)
         api = _bot_api()
         page = Page(api, answering.note)
-        async with api, _service(api, answering, folder) as service:
+        async with api, _service(api, answering, folder, env) as service:
             if not await service.ready():
                 return _give_up(service)
             _tell(answering.note)
@@ -115,8 +118,13 @@ def _bot_api() -> BotApi:
     return BotApi(f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_hex(20)}")
 
 
+def _environment() -> dict[str, str]:
+    """The user's settings. A unit's credential is left out: it would win over the rehearsal's token."""
+    return gather({name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}, Path.cwd())
+
+
 @asynccontextmanager
-async def _service(api: BotApi, answering: _Claude, folder: Path) -> AsyncIterator[Service]:
+async def _service(api: BotApi, answering: _Claude, folder: Path, env: dict[str, str]) -> AsyncIterator[Service]:
     settings = {
         "TELEGRAM_BOT_TOKEN": api.token,
         "TELEGRAM_ALLOWED_USERS": str(OWNER),
@@ -126,19 +134,16 @@ async def _service(api: BotApi, answering: _Claude, folder: Path) -> AsyncIterat
         # nobody waits for an answer after Ctrl-C
         "HERALD_DRAIN_S": "1",
     }
-    # the token would win over the setting if a unit's credential were in reach
-    inherited = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
-    async with Service(gather(inherited, Path.cwd()) | settings, folder) as service:
+    async with Service(env | settings, folder) as service:
         yield service
 
 
-async def _choose(folder: Path, *, scripted: bool) -> _Claude:
+async def _choose(folder: Path, env: dict[str, str], *, scripted: bool) -> _Claude:
     """Take the machine's Claude if it is there and logged in, otherwise the stand-in."""
     scripted_claude = str(stand_in.install(folder / "claude"))
     if scripted:
         return _Claude(scripted_claude, "Claude is played by the scripted stand-in, as asked")
-    env = gather(os.environ, Path.cwd())
-    program = shutil.which(env.get("CLAUDE_BIN", "claude"), path=env.get("PATH"))
+    program = shutil.which(expand(env.get("CLAUDE_BIN", "claude"), env.get("HOME", "/")), path=env.get("PATH"))
     if program is None:
         return _Claude(scripted_claude, "Claude is not installed here: a scripted stand-in answers")
     if not await _is_logged_in(program, env):

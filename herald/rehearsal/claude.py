@@ -16,7 +16,7 @@ Without a script it answers by itself. A turn is one command per line, `\\n` in 
     until NAME       wait until FOLDER/NAME exists        hang    wait for an interrupt
     flood            say things without end, and hear nothing
     deaf             wait for ever, whatever comes        spawn   leave a process of a session of its own behind
-    daemon           leave a process behind whose parent has ended
+    daemon           leave a process behind whose parent has ended and whose environment is empty
     session ID       go on under another session id       exit N  end at once       say WORDS   to standard error
     unasked          the turn ends, and one begins that nobody asked for; it plays the commands that follow
     task ID          a task begins in the background
@@ -231,7 +231,7 @@ class Player:
     def _do_daemon(self, _: str) -> None:
         code = (
             "import subprocess, sys; lasting = 'import signal; signal.pause()';"
-            "print(subprocess.Popen([sys.executable, '-S', '-c', lasting], stdout=subprocess.DEVNULL).pid)"
+            "print(subprocess.Popen([sys.executable, '-S', '-c', lasting], stdout=subprocess.DEVNULL, env={}).pid)"
         )
         command = [sys.executable, "-S", "-c", code]
         pid = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout

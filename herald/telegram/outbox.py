@@ -26,6 +26,9 @@ _GIVE_UP_S = 3600.0
 # Characters; rendering this much takes about 0.1 s.
 _LONG_ANSWER = 20_000
 
+_LOST = "Telegram has refused a part of the answer, as plain text too. /status names the session that holds it."
+_REFUSED = Piece(html=_LOST, text=_LOST, width_utf16=len(_LOST))
+
 
 @dataclass(slots=True)
 class Letter:
@@ -96,7 +99,16 @@ class Outbox:
                 log.info("edit refused place=%s: %s", self._place, exc.message)
                 return
             log.warning("html refused, sending plain text place=%s: %s", self._place, exc.message)
+            await self._deliver_plain(letter)
+
+    async def _deliver_plain(self, letter: Letter) -> None:
+        try:
             await self._persist(letter, html=False)
+        except TelegramBadRequest as exc:
+            log.error(
+                "plain text refused too place=%s width=%d: %s", self._place, letter.piece.width_utf16, exc.message
+            )
+            await self._persist(Letter(_REFUSED), html=False)
 
     async def _persist(self, letter: Letter, *, html: bool) -> None:
         """Send until Telegram answers; raises TelegramBadRequest when it refuses the message as such."""

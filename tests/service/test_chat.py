@@ -48,6 +48,13 @@ async def test_refused_html_is_sent_plain(herald: Herald) -> None:
         assert h.api.messages()[-1].entities == []
 
 
+async def test_what_telegram_refuses_altogether_is_told(herald: Herald) -> None:
+    async with herald("result odd") as h:
+        h.api.refuse("sendMessage", 400, "Bad Request: text must be non-empty", times=2)
+        h.api.text("go")
+        await h.says("Telegram has refused a part of the answer")
+
+
 async def test_a_flood_wait_or_a_failing_server_only_delays_the_answer(herald: Herald) -> None:
     async with herald("result first\n---\nresult second") as h:
         h.api.refuse("sendMessage", 429, retry_after=1)

@@ -88,8 +88,9 @@ async def test_what_nobody_asked_for_is_kept_apart_from_a_prompt_that_comes_mean
         assert h.api.texts() == ["It runs", "The build\n\nhas ended", "next"]
 
 
-async def test_stop_ends_a_turn_that_nobody_asked_for(herald: Herald) -> None:
-    async with herald("text It runs\nunasked\ntext So far\nhang\n---\nresult next") as h:
+@pytest.mark.parametrize("then", ["hang", "deaf"])
+async def test_stop_ends_a_turn_that_nobody_asked_for(herald: Herald, then: str) -> None:
+    async with herald(f"text It runs\nunasked\ntext So far\n{then}\n---\nresult next") as h:
         h.api.text("build in the background")
         await h.says("It runs")
         h.api.text("/stop")
@@ -319,6 +320,16 @@ async def test_a_process_without_a_parent_becomes_heralds_and_is_reaped(herald: 
         os.kill(daemon, signal.SIGKILL)
         await h.service.until(lambda _: is_gone(daemon))
         h.release("go")
+
+
+async def test_a_process_that_has_lost_its_mark_ends_with_herald(herald: Herald) -> None:
+    async with herald("daemon\nresult started") as h:
+        h.api.text("one")
+        await h.says("started")
+        [daemon] = h.record("spawned")
+        assert lives(daemon)
+        assert await h.service.stop() == 0
+        assert not lives(daemon)
 
 
 async def test_a_claude_that_is_killed_is_told_and_its_tools_end(herald: Herald) -> None:

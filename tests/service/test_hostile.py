@@ -119,16 +119,6 @@ async def test_a_forwarded_command_is_not_obeyed(herald: Herald) -> None:
         assert h.sessions() == sessions
 
 
-async def test_stop_ends_an_unasked_turn_that_does_not_listen(herald: Herald) -> None:
-    async with herald("text It runs\nunasked\ntext So far\ndeaf\n---\nresult next") as h:
-        h.api.text("build in the background")
-        await h.says("It runs")
-        h.api.text("/stop")
-        await h.says("So far", "Stopped.")
-        h.api.text("go on")
-        await h.says("next")
-
-
 async def test_the_end_of_the_terminal_is_an_orderly_end(herald: Herald) -> None:
     async with herald("spawn\nhang", HERALD_DRAIN_S="0") as h:
         h.api.text("go")

@@ -43,7 +43,8 @@ def test_a_claude_that_is_not_logged_in_is_not_used(tmp_path: Path) -> None:
 
 def test_a_claude_that_is_logged_in_is_used(tmp_path: Path) -> None:
     started = 'case "$1" in auth) echo \'{"loggedIn": true}\';; *) echo "I was used" >&2; exit 4;; esac'
-    ended = herald_try(tmp_path, "hello", CLAUDE_BIN=str(install(tmp_path, started)))
+    install(tmp_path, started)
+    ended = herald_try(tmp_path, "hello", CLAUDE_BIN="~/claude")
     assert f"Claude Code answers: {tmp_path / 'claude'}" in ended.stderr
     assert "I was used" in ended.stdout
 
