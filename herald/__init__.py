@@ -1,6 +1,7 @@
 """Herald lets its owner talk to Claude Code on this machine from Telegram: one lean asyncio process.
 
 cli.py              the `herald` command
+preview.py          what `herald render` prints
 app.py              builds the parts, runs them, takes them down in order
 conversation.py     the queue of one chat or topic; the only file that knows the steps of a turn
 mailbox.py          what arrives at a conversation
@@ -12,12 +13,14 @@ environment.py      the environment, the .env files, the systemd credential
 model.py            the nouns: Place, Incoming, Session, Decision
 errors.py           the failures herald can name, each a sentence plus a hint
 logs.py             the log, with the token taken out
+hiding.py           which secrets are taken out of what goes to the chat
 systemd.py          READY, STATUS, WATCHDOG, STOPPING
-formatting/         pure: Markdown -> styled runs -> Telegram-sized messages
+formatting/         pure: Markdown -> styled runs -> Telegram-sized messages; the same for an answer that grows, secrets
+                    masked, rich messages
 claude/             the CLI: events.py and protocol.py (pure: lines <-> events), turn.py (pure fold of events),
                     failures.py (pure: what went wrong, in words), process.py (one child), orphans.py (what it leaves)
-telegram/           door.py (updates in), reply.py (everything the user sees of a turn), outbox.py (messages out),
-                    bot.py (the connection), lean.py (the lean aiogram import)
+telegram/           door.py (updates in), reply.py (everything the user sees of a turn), letters.py (what an answer is
+                    sent as), outbox.py (messages out), bot.py (the connection), lean.py (the lean aiogram import)
 storage/            sessions.py (sessions.json), lock.py (one copy per state folder)
 rehearsal/          a loopback Bot API with its chat page, and a scripted `claude`: what `herald try` and the tests use
 

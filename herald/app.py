@@ -15,12 +15,14 @@ from herald.claude import orphans
 from herald.companion import Companion
 from herald.config import Config
 from herald.conversation import Conversation
+from herald.hiding import hider
 from herald.model import Place
 from herald.storage.lock import locked
 from herald.storage.sessions import Sessions
 from herald.systemd import Notifier, long_poll_s
 from herald.telegram.bot import connected, greet
 from herald.telegram.door import Door
+from herald.telegram.letters import Composer
 from herald.telegram.outbox import Outbox
 from herald.telegram.reply import Reply
 
@@ -53,6 +55,7 @@ class Service:
         self._bot = bot
         self._notifier = Notifier()
         self._sessions = Sessions(config.state_dir / "sessions.json")
+        self._composer = Composer(hider(config, env), config.max_messages, config.rich)
         self._rooms: dict[Place, _Room] = {}
         self._status = ""
         self._asked_to_stop = asyncio.Event()
@@ -128,8 +131,8 @@ class Service:
     def _at(self, place: Place) -> Conversation:
         """Find the conversation of a place, or begin it."""
         if place not in self._rooms:
-            outbox = Outbox(self._bot, place, self._changed)
-            reply = Reply(self._bot, place, outbox)
+            outbox = Outbox(self._bot, place, self._composer, self._changed)
+            reply = Reply(self._bot, place, outbox, self._composer.hide)
             claude = partial(Companion, place, self._sessions, self._config, self._env)
             conversation = Conversation(place, self._config, reply, claude, self._changed)
             self._rooms[place] = _Room(

@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if parsed.verb == "try":
             return _try(parsed.text, scripted=parsed.scripted)
+        if parsed.verb == "render":
+            return _render(parsed.files, as_json=parsed.json)
         return _run()
     except ConfigError as exc:
         return _complain(exc, _CONFIGURATION)
@@ -47,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help="the question (after -- if it begins with a dash); without it a chat page is opened",
     )
+    render = verbs.add_parser("render", help="print Markdown as the messages that Telegram would be sent")
+    render.add_argument("--json", action="store_true", help="one line for every message of the whole text")
+    render.add_argument("files", nargs="*", metavar="FILE", help="Markdown; without it, standard input")
     return parser
 
 
@@ -74,6 +79,25 @@ def _try(words: Sequence[str], *, scripted: bool) -> int:
     if not (text := " ".join(words)).strip():
         raise HeraldError("the text is empty", 'for example: herald try "What can you do?"')
     return asyncio.run(attempt.ask(text, scripted=scripted))
+
+
+def _render(files: Sequence[str], *, as_json: bool) -> int:
+    from herald import preview
+
+    if as_json:
+        lines = preview.as_json(files)
+    else:
+        from herald import config, environment
+
+        lines = preview.as_text(files, config.max_messages(environment.gather(os.environ, Path.cwd())))
+    try:
+        for line in lines:
+            sys.stdout.buffer.write(f"{line}\n".encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # whoever reads has had enough; what is left in the buffer must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _complain(error: HeraldError, status: int) -> int:

@@ -41,6 +41,9 @@ class Config:
     turn_timeout_s: float
     state_dir: Path
     drain_s: float
+    max_messages: int
+    mask_secrets: bool
+    rich: bool
     log_level: str
     log_format: Literal["text", "json"]
 
@@ -78,12 +81,24 @@ def load(env: Mapping[str, str]) -> Config:
             "HERALD_STATE_DIR", _default_state_dir(env), lambda text: _absolute_folder(expand(text, home))
         ),
         drain_s=reader.take("HERALD_DRAIN_S", "20", _seconds),
+        max_messages=_take_max_messages(reader),
+        mask_secrets=reader.take("HERALD_MASK_SECRETS", "1", _switch),
+        rich=reader.take("HERALD_RICH", "0", _switch),
         log_level=reader.take("HERALD_LOG_LEVEL", "info", _log_level),
         log_format="json" if reader.take("HERALD_LOG_FORMAT", "text", _log_format) == "json" else "text",
     )
     if reader.problems:
         raise ConfigError(*reader.problems)
     return config
+
+
+def max_messages(env: Mapping[str, str]) -> int:
+    """Read only how many messages an answer may take. Raises ConfigError."""
+    reader = _Reader(env)
+    count = _take_max_messages(reader)
+    if reader.problems:
+        raise ConfigError(*reader.problems)
+    return count
 
 
 def expand(path: str, home: str) -> str:
@@ -104,6 +119,10 @@ class _Reader:
         except HeraldError as exc:
             self.problems.append(HeraldError(f"{name} {exc.message}", exc.hint))
             return None  # type: ignore[return-value]  # nobody sees it: load() raises
+
+
+def _take_max_messages(reader: _Reader) -> int:
+    return reader.take("HERALD_MAX_MESSAGES", "6", _count)
 
 
 def _bot_token(text: str) -> str:
@@ -174,6 +193,21 @@ def _positive_seconds(text: str) -> float:
     if seconds := _seconds(text):
         return seconds
     raise HeraldError("is 0", "for example 600")
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII):
+        raise HeraldError(f"is {text!r}, which is not a number from 1", "for example 6")
+    return int(text)
+
+
+def _switch(text: str) -> bool:
+    """1 is on and 0 is off; other words that people write for these are understood."""
+    if (word := text.lower()) in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise HeraldError(f"is {text!r}", "1 or 0")
 
 
 def _log_level(text: str) -> str:

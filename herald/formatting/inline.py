@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from herald.formatting.clean import clean
+from herald.formatting.names import names_in
 from herald.formatting.runs import BOLD, CODE, ITALIC, STRIKE, Mark, Marks, Run, link
 
 if TYPE_CHECKING:
@@ -24,26 +25,24 @@ _LINKABLE_INSIDE_TELEGRAM = re.compile(r"tg://[a-z][^\s:]*", re.IGNORECASE)
 # Longer targets could fill a message with markup alone.
 _TARGET_BYTES = 2048
 
-# Telegram makes links of these, because the ending is also a top-level domain: files, attributes, and calls.
-# Endings that are mostly web sites (io, dev, ai, app, me, ...) are left to it.
-_CODE_LIKE = re.compile(
-    r"(?<![\w./\\@:=?&#%~+-])"
-    r"(?:~?/|(?:\.\.?/)+)?"
-    r"\w[\w./\\-]*\.(?:"
-    r"\w+\(\)|(?:cc|java|md|ml|mov|pl|pm|py|rs|sh|so|zip|call|id|in|info|is|it|name|run|st|tf|to)(?::\d+)*"
-    r")"
-    r"(?![\w/\\@-]|\.\w)"
-)
-
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _STYLES = {"strong_open": BOLD, "em_open": ITALIC, "s_open": STRIKE}
+_CODE: Marks = (CODE,)
 
 
 def inline_runs(tokens: Sequence[Token], marks: Marks = (), *, links: bool = True) -> list[Run]:
     """Return the runs of a block's inline tokens, each inside `marks`; breaks are `\\n`.
 
-    Without `links` every target is written out behind its text, as in the cells of a table.
+    Without `links` every target is written out behind its text, as in code.
     """
-    return list(_Inline(marks, links).runs(tokens))
+    return _Inline(marks, links).read(tokens)
+
+
+def is_linkable(target: str) -> bool:
+    """Say whether Telegram makes a link of this target."""
+    if len(target.encode()) > _TARGET_BYTES:
+        return False
+    return bool(_LINKABLE.fullmatch(target) or _LINKABLE_INSIDE_TELEGRAM.fullmatch(target))
 
 
 class _Inline:
@@ -55,98 +54,111 @@ class _Inline:
         self._styles: list[Mark] = []
         self._link: Mark | None = None
         self._target = ""
-        self._linked_text: list[str] = []
+        self._link_begins = 0
+        self._marks = marks
+        self._runs: list[Run] = []
+        self._pending: list[str] = []  # text that escapes and character references have cut up
 
-    def runs(self, tokens: Sequence[Token]) -> Iterator[Run]:
+    def read(self, tokens: Sequence[Token]) -> list[Run]:
         for token in tokens:
-            for run in self._of(token):
-                if run.text:
-                    self._linked_text.append(run.text)
-                    yield run
+            kind = token.type
+            if kind in ("text", "text_special"):
+                text = token.content
+                if kind == "text" and "<" in text:
+                    text = _LINE_BREAK.sub("\n", text)
+                self._pending.append(text)
+                continue
+            if self._pending:
+                self._put_pending()
+            match kind:
+                case "softbreak" | "hardbreak":
+                    # CommonMark folds a single line end into a space, but models mean their line ends.
+                    self._put("\n", self._marks)
+                case "code_inline" | "math_inline":
+                    self._put(token.content.replace("\t", " "), self._code_marks())
+                case "link_open":
+                    self._open_link(str(token.attrs["href"]))
+                case "link_close":
+                    self._close_link()
+                case "bare_url":
+                    self._put(token.content, self._marks)
+                case "image":
+                    self._image(token)
+                case "footnote_ref":
+                    self._put(f"[{token.meta['label']}]", self._marks)
+                case _ if kind in _STYLES:
+                    self._styles.append(_STYLES[kind])
+                    self._set_marks()
+                case _:
+                    del self._styles[-1:]  # a style ends
+                    self._set_marks()
+        self._put_pending()
+        return self._runs
 
-    def _of(self, token: Token) -> Iterator[Run]:
-        match token.type:
-            case "text":
-                yield from self._text(clean(token.content).replace("\t", " "))
-            case "softbreak" | "hardbreak":
-                # CommonMark folds a single line end into a space, but models mean their line ends.
-                yield Run("\n", self._marks())
-            case "code_inline":
-                yield Run(token.content.replace("\t", " "), self._code_marks())
-            case "link_open":
-                self._open_link(str(token.attrs["href"]))
-            case "link_close":
-                yield from self._close_link()
-            case "image":
-                yield from self._image(token)
-            case style if style in _STYLES:
-                self._styles.append(_STYLES[style])
-            case _:
-                del self._styles[-1:]  # a style ends
+    def _put(self, text: str, marks: Marks) -> None:
+        if text:
+            self._runs.append(Run(text, marks))
 
-    def _marks(self) -> Marks:
+    def _set_marks(self) -> None:
         linked = () if self._link is None else (self._link,)
-        return tuple(dict.fromkeys((*self._base, *self._styles, *linked)))
+        self._marks = tuple(dict.fromkeys((*self._base, *self._styles, *linked)))
 
     def _code_marks(self) -> Marks:
-        # Telegram lets no other style into code but a quote around it, and in a link the link wins.
-        if self._link is not None:
-            return self._marks()
-        return (*(mark for mark in self._base if mark.unbroken), CODE)
+        # Telegram lets no other style into code, and in a link the link wins.
+        return _CODE if self._link is None else self._marks
 
-    def _text(self, text: str) -> Iterator[Run]:
-        marks = self._marks()
-        if self._link is not None:
-            yield Run(text, marks)
-            return
+    def _put_pending(self) -> None:
+        text = "".join(self._pending)
+        self._pending.clear()
+        if not text.isascii():
+            text = clean(text)  # character references
+        text = text.replace("\t", " ")
         start = 0
-        for found in _CODE_LIKE.finditer(text):
-            yield Run(text[start : found.start()], marks)
-            yield Run(found.group(), self._code_marks())
-            start = found.end()
-        yield Run(text[start:], marks)
+        if self._link is None:
+            behind_code = bool(self._runs) and self._runs[-1].marks is _CODE
+            for begin, end in names_in(text):
+                if begin or not behind_code:
+                    self._put(text[start:begin], self._marks)
+                    self._put(text[begin:end], _CODE)
+                    start = end
+        self._put(text[start:], self._marks)
 
     def _open_link(self, target: str) -> None:
-        self._target = clean(target)
-        self._linked_text = []
-        if self._links and _is_linkable(self._target):
-            self._link = link(self._target)
+        self._target = clean(target).strip()
+        self._link_begins = len(self._runs)
+        address = self._target.replace(" ", "%20")
+        if self._links and is_linkable(address):
+            self._link = link(address)
+            self._set_marks()
 
-    def _close_link(self) -> Iterator[Run]:
-        was_link, text, target = self._link is not None, "".join(self._linked_text), self._target
+    def _close_link(self) -> None:
+        target, was_link = self._target, self._link is not None
+        text = "".join(run.text for run in self._runs[self._link_begins :])
         self._link, self._target = None, ""
-        if was_link and text:
-            return
-        if was_link:
-            yield Run(target, self._marks())
-        elif target not in ("", text, f"mailto:{text}"):
-            yield from self._written_out(target, bool(text))
+        self._set_marks()
+        if was_link and not text:
+            self._put(target, self._marks)
+        elif not was_link and target not in ("", text, f"mailto:{text}"):
+            self._write_out(target, bool(text))
 
-    def _written_out(self, target: str, behind_text: bool) -> Iterator[Run]:
+    def _write_out(self, target: str, behind_text: bool) -> None:
         """Show a target: as it is where Telegram will link it by itself, else as code so that it does not."""
-        marks = self._marks() if _is_linkable(target) else self._code_marks()
+        marks = self._marks if is_linkable(target) else _CODE
         if behind_text:
-            yield Run(" (", self._marks())
-            yield Run(target, marks)
-            yield Run(")", self._marks())
-        else:
-            yield Run(target, marks)
+            self._put(" (", self._marks)
+        self._put(target, marks)
+        if behind_text:
+            self._put(")", self._marks)
 
-    def _image(self, token: Token) -> Iterator[Run]:
+    def _image(self, token: Token) -> None:
         """Show an image as a link with its description; inside a link it is only the description."""
         if self._link is not None or self._target:
-            yield from self._of_description(token)
+            self._describe(token)
             return
         self._open_link(str(token.attrs["src"]))
-        yield from self._of_description(token)
-        yield from self._close_link()
+        self._describe(token)
+        self._close_link()
 
-    def _of_description(self, token: Token) -> Iterator[Run]:
+    def _describe(self, token: Token) -> None:
         text = "".join(" " if child.type.endswith("break") else child.content for child in token.children or ())
-        yield Run(clean(text).strip(), self._marks())
-
-
-def _is_linkable(target: str) -> bool:
-    if len(target.encode()) > _TARGET_BYTES:
-        return False
-    return bool(_LINKABLE.fullmatch(target) or _LINKABLE_INSIDE_TELEGRAM.fullmatch(target))
+        self._put(clean(text).strip(), self._marks)

@@ -1,27 +1,24 @@
-"""Messages: blocks packed so that each message stays within what Telegram accepts."""
+"""Messages: blocks packed so that each message stays within what Telegram accepts, cut where a reader would cut."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
-from unicodedata import category
 
 from herald.formatting.clean import is_visible
-from herald.formatting.runs import Block, Marks, Run, Size, size_of, to_html, width_utf16
+from herald.formatting.cutting import Cutter
+from herald.formatting.runs import Block, Marks, Run, Size, shared, width_utf8, width_utf16
 
 # Telegram allows 4096 code points, so 4096 UTF-16 units are always allowed. Of more than 100 entities it drops some
 # without an error; two are slack. It measures the markup before parsing it. From MessageContent.cpp and
 # MessageEntity.cpp in https://github.com/tdlib/td/tree/master/td/telegram and Client.cpp of telegram-bot-api.
 LIMIT = Size(width_utf16=4096, entities=98, markup_bytes=32_768)
+# A better place to end a message is taken only where the message is at least this full.
+_WELL_FILLED_UTF16 = LIMIT.width_utf16 // 2
 # Where less than this is free, a block that must be cut anyway begins in the next message.
-_WORTH_FILLING_UTF16 = 1024
-# What cannot be cut at a space is cut into portions of this size; the smaller, the fuller a message gets.
-_PORTION_CHARS = 64
-
-_JOINER = "\u200d"
-_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
-_SKIN_TONES_AND_TAGS = "".join(map(chr, (*range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080))))
+_WORTH_FILLING = Size(width_utf16=1024, entities=8, markup_bytes=16_384)
+# Telegram trims spaces where a message begins, but not these.
+_FIXED_SPACE = "\u00a0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,126 +36,168 @@ class Piece:
 def split(blocks: Iterable[Block]) -> list[Piece]:
     """Pack blocks into messages in order; [] if nothing is visible.
 
-    A block that fits into one message is not cut. Others are cut between lines, else between words, else between
-    characters that a reader sees as one. A heading goes with what follows it where both fit.
+    A message ends between blocks, best before a heading, else between list items. A block that fits into one message
+    is not cut; others are cut between lines, else sentences, else words, else characters that a reader sees as one.
+    A heading goes with what follows it.
     """
-    packer = _Packer()
+    packer = Packer()
     for block in blocks:
         packer.add(block)
-    packer.end_message()
-    return packer.pieces
+    return packer.finish()
 
 
-class _Packer:
+class Packer:
     """The finished messages, and the blocks of the one that is being filled."""
 
     def __init__(self) -> None:
-        self.pieces: list[Piece] = []
+        self._pieces: list[Piece] = []
         self._blocks: list[Block] = []
         self._size = Size()
-        self._open_marks: Marks = ()
+
+    def copy(self) -> Packer:
+        """Return a packer that goes on from here; what it packs does not come into this one."""
+        other = Packer()
+        other._pieces, other._blocks, other._size = self._pieces.copy(), self._blocks.copy(), self._size
+        return other
+
+    def finish(self) -> list[Piece]:
+        """End the last message and return all."""
+        self._end_message(len(self._blocks))
+        return self._pieces
 
     def add(self, block: Block) -> None:
-        if not self._place(block):
-            if LIMIT.width_utf16 - self._size.width_utf16 < _WORTH_FILLING_UTF16:
-                self._begin_message(following=Size())
-            for line in _cut_at("\n", block):
-                self._add_line(line)
+        """Put a block into the message, or else the next one; it is cut if it is larger than a message."""
+        if self._append(block):
+            return
+        if block.size.fits(LIMIT):
+            self._make_room(block)
+            if self._append(block):
+                return
+        if not self._size.plus(_WORTH_FILLING).fits(LIMIT):
+            self._end_message(len(self._blocks) - self._leading())
+        self.fill_with(block, block.gap)
 
-    def end_message(self) -> None:
-        runs = _trimmed([run for block in self._blocks for run in (block.gap, *block.runs)][1:])
-        text = "".join(run.text for run in runs)
-        if is_visible(text):
-            self.pieces.append(Piece(to_html(runs), text, width_utf16(text)))
-        self._blocks, self._size, self._open_marks = [], Size(), ()
+    def fill_with(self, block: Block, gap: str) -> None:
+        """Put a block into as many messages as it takes, beginning in this one behind `gap`."""
+        fresh = _left(_size_of_frame(block.frame, ()).plus(Size(len(block.rest), 0, 2 * len(block.rest))))
+        rest = Cutter(block, gap)
+        while not rest.is_empty:
+            room = fresh
+            if self._blocks:
+                used = self._size.plus(_size_of_frame(block.frame, self._blocks[-1].frame))
+                room = _left(used.plus(Size(len(gap), 0, len(gap))))
+            part = rest.take(room, fresh if self._blocks else None)
+            if part:
+                self._append(part)
+            if not rest.is_empty:
+                carried = 0 if part else self._leading()
+                self._end_message(len(self._blocks) - carried or len(self._blocks))
 
-    def _add_line(self, line: Block) -> None:
-        if not self._place(line):
-            for word in _cut_at(" ", line):
-                if not self._place(word):
-                    for portion in _portions(word):
-                        self._place(portion)
-
-    def _place(self, block: Block) -> bool:
-        """Add a block to this message or else to a new one; say False if it is too large for any."""
-        if not (self._size + size_of(self._runs_added_by(block), self._open_marks)).fits(LIMIT):
-            alone = size_of(block.runs)
-            if not alone.fits(LIMIT):
-                return False
-            self._begin_message(alone)
-        self._append(block)
+    def _append(self, block: Block) -> bool:
+        """Add a block if it fits. Empty lines where a message begins are left out: Telegram would trim them."""
+        if self._blocks:
+            size = _sum(self._size, block.size, len(block.gap))
+            last = self._blocks[-1].frame
+        elif block.text.strip(" \n"):
+            block = _at_beginning(block)
+            size, last = block.size, ()
+        else:
+            return True
+        if block.frame is not last:
+            size = size.plus(_size_of_frame(block.frame, last))
+        if not size.fits(LIMIT):
+            return False
+        self._blocks.append(block)
+        self._size = size
         return True
 
-    def _append(self, block: Block) -> None:
-        runs = self._runs_added_by(block)
-        self._size += size_of(runs, self._open_marks)
-        self._open_marks = runs[-1].marks
-        self._blocks.append(block)
+    def _leading(self) -> int:
+        """Count the blocks at the end of the message that belong to what follows."""
+        count = 0
+        while count < len(self._blocks) and self._blocks[-1 - count].leads:
+            count += 1
+        return count
 
-    def _runs_added_by(self, block: Block) -> tuple[Run, ...]:
-        return (block.gap, *block.runs) if self._blocks else block.runs
+    def _make_room(self, block: Block) -> None:
+        """End the message where that is best for a reader, and so that `block` fits into the next."""
+        at = ends = len(self._blocks)
+        best, best_rank = 0, block.rank + 1
+        before = self._size.width_utf16
+        carried = block.size.plus(_size_of_frame(block.frame, ()))
+        gap = len(block.gap)
+        while at and carried.fits(LIMIT) and (before >= _WELL_FILLED_UTF16 or not best):
+            if not self._blocks[at - 1].leads:
+                rank = block.rank if at == ends else self._blocks[at].rank
+                if rank < best_rank:
+                    best, best_rank = at, rank
+            at -= 1
+            moved = self._blocks[at]
+            before -= moved.size.width_utf16 + len(moved.gap)
+            carried = carried.plus(moved.size).plus(_size_of_frame(moved.frame, ())).plus(Size(gap, 0, gap))
+            gap = len(moved.gap)
+        # code that needs a whole message leaves even its heading behind
+        self._end_message(best if best or not _is_code(block) else ends)
 
-    def _begin_message(self, following: Size) -> None:
-        """End this message without the headings at its end: they go with what follows, unless that leaves no room."""
-        headings = list(takewhile(lambda block: block.is_heading, reversed(self._blocks)))[::-1]
-        size = sum((size_of((block.gap, *block.runs)) for block in headings), following)
-        if not size.fits(LIMIT):
-            headings = []
-        self._blocks = self._blocks[: len(self._blocks) - len(headings)]
-        self.end_message()
-        for heading in headings:
-            self._append(heading)
-
-
-def _cut_at(separator: str, block: Block) -> Iterator[Block]:
-    """Cut a block at every separator, which becomes the gap of the part behind it."""
-    gap, runs = block.gap, list[Run]()
-    for run in block.runs:
-        first, *others = run.text.split(separator)
-        runs.append(Run(first, run.marks))
-        for other in others:
-            yield Block(tuple(runs), gap)
-            gap, runs = Run(separator, run.marks), [Run(other, run.marks)]
-    yield Block(tuple(runs), gap)
-
-
-def _portions(word: Block) -> Iterator[Block]:
-    """Cut a word that is larger than a message."""
-    gap = word.gap
-    for run in word.runs:
-        start = 0
-        while start < len(run.text):
-            end = _portion_end(run.text, start)
-            yield Block((Run(run.text[start:end], run.marks),), gap)
-            start, gap = end, Run("", run.marks)
+    def _end_message(self, count: int) -> None:
+        """Make a message of the first `count` blocks; the others begin the next one."""
+        blocks, following = self._blocks[:count], self._blocks[count:]
+        while blocks and not blocks[-1].text.strip(" \n"):
+            blocks.pop()
+        self._blocks, self._size = [], Size()
+        if blocks:
+            text = "".join([part for block in blocks for part in (block.gap, block.text)])[len(blocks[0].gap) :]
+            html = _to_html(blocks)
+            if is_visible(text):
+                self._pieces.append(Piece(html, text, width_utf16(text)))
+        for block in following:
+            self._append(block)
 
 
-def _portion_end(text: str, start: int) -> int:
-    """Return where a portion may end: not inside an emoji or an accented letter, unless that is as long as a word."""
-    end = start + _PORTION_CHARS
-    if end >= len(text):
-        return len(text)
-    for place in range(end, start, -1):
-        flag_letters = place - start - len(text[start:place].rstrip(_FLAG_LETTERS))
-        is_inside_flag = text[place] in _FLAG_LETTERS and flag_letters % 2 == 1
-        if not (_joins_the_one_before(text[place]) or text[place - 1] == _JOINER or is_inside_flag):
-            return place
-    return end
+def _at_beginning(block: Block) -> Block:
+    """Return the block as it is where a message begins: indented by spaces that Telegram does not trim."""
+    if (not block.text.startswith(" ") and not block.continues) or _is_code(block):
+        return block
+    (text, marks), *others = block.runs
+    text = (block.rest if block.continues else "") + text
+    begun = text.lstrip(" ")
+    first = Run(_FIXED_SPACE * (len(text) - len(begun)) + begun, marks)
+    return Block([first, *others], block.frame, block.gap, block.rank, leads=block.leads, rest=block.rest)
 
 
-def _joins_the_one_before(char: str) -> bool:
-    return char == _JOINER or category(char) in ("Mn", "Mc", "Me") or char in _SKIN_TONES_AND_TAGS
+def _is_code(block: Block) -> bool:
+    return bool(block.frame) and block.frame[-1].opening.startswith("<pre")
 
 
-def _trimmed(runs: list[Run]) -> list[Run]:
-    """Drop what Telegram trims: line ends where a message begins, line ends and spaces where it ends."""
-    begin, end = 0, len(runs)
-    while begin < end and not runs[begin].text.strip("\n"):
-        begin += 1
-    while begin < end and not runs[end - 1].text.strip(" \n"):
-        end -= 1
-    kept = runs[begin:end]
-    if kept:
-        kept[0] = Run(kept[0].text.lstrip("\n"), kept[0].marks)
-        kept[-1] = Run(kept[-1].text.rstrip(" \n"), kept[-1].marks)
-    return kept
+def _sum(size: Size, other: Size, gap: int) -> Size:
+    width, entities, markup = size
+    return Size(width + other[0] + gap, entities + other[1], markup + other[2] + gap)
+
+
+def _left(used: Size) -> Size:
+    return Size(*(limit - taken for limit, taken in zip(LIMIT, used, strict=True)))
+
+
+def _size_of_frame(frame: Marks, around: Marks) -> Size:
+    """Return what the marks of `frame` that are not open in `around` add to a message."""
+    if frame is around:
+        return Size()
+    opened = frame[shared(frame, around) :]
+    return Size(0, len(opened), sum(width_utf8(mark.opening) + len(mark.closing) for mark in opened))
+
+
+def _to_html(blocks: Sequence[Block]) -> str:
+    parts: list[str] = []
+    last: Marks = ()
+    for block in blocks:
+        gap = block.gap if parts else ""
+        if block.frame is last:
+            parts += (gap, block.html)
+            continue
+        kept = shared(last, block.frame)
+        parts += [mark.closing for mark in reversed(last[kept:])]
+        parts.append(gap)
+        parts += [mark.opening for mark in block.frame[kept:]]
+        parts.append(block.html)
+        last = block.frame
+    parts += [mark.closing for mark in reversed(last)]
+    return "".join(parts)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from herald.rehearsal import messages, presence
+from herald.rehearsal import messages, presence, rich
 from herald.rehearsal.call import Call
 from herald.rehearsal.cloud import Cloud
 from herald.rehearsal.refusal import bad_request
@@ -145,6 +145,7 @@ METHODS: dict[str, Callable[[Cloud, Call], Awaitable[object]]] = {
     "sendMessage": messages.send_message,
     "sendMessageDraft": presence.send_message_draft,
     "sendPhoto": messages.send_photo,
+    "sendRichMessage": rich.send_rich_message,
     "setMessageReaction": presence.set_message_reaction,
     "setMyCommands": _set_my_commands,
 }

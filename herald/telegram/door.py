@@ -66,6 +66,15 @@ _ESSENTIALS = ("message_id", "date", "chat", "from", "text", "message_thread_id"
 _FORWARDED = {"type": "hidden_user", "sender_user_name": "somebody", "date": 0}
 
 
+def _without_rich(message: dict[str, Any]) -> dict[str, Any]:
+    """Leave out rich messages, such as the one that is replied to: aiogram takes exponential time for nested text."""
+    return {
+        name: _without_rich(value) if name == "reply_to_message" and isinstance(value, dict) else value
+        for name, value in message.items()
+        if name != "rich_message"
+    }
+
+
 class _RawUpdates(TelegramMethod[list[Any]]):
     """getUpdates whose updates are not parsed yet, so that a strange one cannot spoil the others."""
 
@@ -170,6 +179,8 @@ class Door:
         message = raw.get("message")
         essentials = {}
         if isinstance(message, dict):
+            message = _without_rich(message)
+            raw = {**raw, "message": message}
             essentials = {name: message[name] for name in _ESSENTIALS if name in message}
             if "forward_origin" in message:
                 essentials["forward_origin"] = _FORWARDED

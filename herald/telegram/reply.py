@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiogram import Bot
@@ -13,7 +13,8 @@ from aiogram.exceptions import AiogramError
 from herald.errors import HeraldError
 from herald.formatting import Piece, escape
 from herald.model import Place
-from herald.telegram.outbox import Answer, Letter, Outbox
+from herald.telegram.letters import Answer, Letter
+from herald.telegram.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,12 @@ _NOTICE_LIMIT = 3000
 class Reply:
     """Speaks to one place. Nothing here waits for Telegram: the outbox sends in order."""
 
-    def __init__(self, bot: Bot, place: Place, outbox: Outbox) -> None:
+    def __init__(self, bot: Bot, place: Place, outbox: Outbox, hide: Callable[[str], str]) -> None:
+        """`hide` takes the secrets out of a text."""
         self._bot = bot
         self._place = place
         self._outbox = outbox
+        self._hide = hide
         self._progress: Letter | None = None
 
     def answer(self, markdown: str) -> None:
@@ -37,7 +40,7 @@ class Reply:
 
     def notice(self, text: str, code: str = "") -> None:
         """Post one short line of herald's own; `code` follows it in a form that one tap copies."""
-        self._outbox.post(Letter(_notice(text, code)))
+        self._outbox.post(Letter(_notice(self._hide(text), self._hide(code))))
 
     def trouble(self, error: HeraldError) -> None:
         """Post what went wrong and what to do about it."""
@@ -47,9 +50,9 @@ class Reply:
     def progress(self, text: str) -> None:
         """Show `text` in the turn's one progress message, which is posted when first needed and edited after."""
         if self._progress is None:
-            self._progress = Letter(_notice(text))
+            self._progress = Letter(_notice(self._hide(text)))
         else:
-            self._progress.piece = _notice(text)
+            self._progress.piece = _notice(self._hide(text))
         self._outbox.post(self._progress)
 
     @asynccontextmanager

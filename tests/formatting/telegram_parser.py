@@ -51,6 +51,22 @@ def links_found_in(text: str) -> list[str]:
     return [_slice(text, entity) for entity in found]
 
 
+def linked_by_telegram(html: str) -> list[str]:
+    """Return what Telegram would make links and the like of in a message, outside of its code and links."""
+    formatted = _execute({"@type": "parseTextEntities", "text": html, "parse_mode": {"@type": "textParseModeHTML"}})
+    text = formatted["text"]
+    covered = [
+        entity for entity in formatted["entities"] if entity["type"]["@type"].endswith(("Code", "Pre", "TextUrl"))
+    ]
+    found = _execute({"@type": "getTextEntities", "text": text})["entities"]
+    return [_slice(text, entity) for entity in found if not any(_overlap(entity, other) for other in covered)]
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    begin: int = max(one["offset"], other["offset"])
+    return begin < int(min(one["offset"] + one["length"], other["offset"] + other["length"]))
+
+
 def _execute(request: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(tdjson.td_execute(json.dumps(request).encode()) or b"{}")
     if answer.get("@type") == "error":

@@ -1,0 +1,132 @@
+"""Secrets that Claude read or wrote: none leaves the machine, in prose or in code, in a finished text or a growing one.
+
+Laws: masking twice changes nothing; the time is linear in the length; nothing raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from herald.formatting.clean import clean
+from herald.formatting.secret_shapes import IN_TOKENS, MIN_TOKEN, PLACES, TOKENS, Shape
+
+_HIDDEN = "•••"
+# Shorter ones would be found in harmless words.
+_MIN_SECRET = 8
+_SPACES_AROUND_TOKENS = bytes(byte if chr(byte).isalnum() or chr(byte) in IN_TOKENS else 0x20 for byte in range(256))
+
+# Between the lines of a key: line ends, also as `\n` in JSON, and what editors, diffs and code put around them.
+_GAP = r"(?:\\[nrt]|\d{1,5}[\t\u2192]|[\s\"'+>|,\\])"
+_LINE_END = r"[\"'+,\\ \t]*(?:\n|\\[nr]|\Z)"
+_BASE64 = "[A-Za-z0-9+/=]"
+_HEADER = "(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):"
+# RFC 7468, RFC 1421, RFC 9580
+_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+# Prose about keys goes on in the same line, and not with base64.
+_NO_PROSE = rf"(?={_LINE_END}|{_GAP}*+{_BASE64}{{24}})"
+# https://tartarus.org/~simon/putty-snapshots/htmldoc/AppendixC.html
+_BEGIN_PUTTY = r"Private-Lines: \d{1,4}"
+_STARTS = rf"(?={_BASE64}{{24}}|{_HEADER}|{_BASE64}++{_LINE_END})"
+_LINES = (
+    rf"(?:{_HEADER}[^\n\\]{{0,200}}+{_GAP}++){{0,9}}+{_BASE64}++"
+    rf"(?:{_GAP}++(?:{_BASE64}{{24,}}+|{_BASE64}++(?={_LINE_END})))*+"
+)
+# Up to the next `-----`; the longest RSA keys have 13,000 characters.
+_BODY = r"(?:[^-]|-(?!----)){0,20000}"
+_KEY = rf"({_BEGIN}){_NO_PROSE}({_GAP}*+){_STARTS}{_BODY}+(?=-----END)"
+# Cut short, so up to the last line that is one of a key.
+_KEY_WITHOUT_END = (
+    rf"({_BEGIN}){_NO_PROSE}({_GAP}*+){_STARTS}{_LINES}"
+    rf"(?:{_BODY}(?:\n|\\n){_GAP}{{0,9}}+(?={_BASE64}{{24,}}+{_LINE_END}){_LINES})?"
+)
+_PUTTY_KEY = rf"({_BEGIN_PUTTY})({_GAP}*+){_STARTS}{_LINES}"
+_OPEN_KEY = (
+    rf"-----BEGIN [A-Z0-9 ]{{0,40}}-{{0,5}}\Z|{_BEGIN}(?:{_GAP}*+[!-~]*|{_NO_PROSE}{_GAP}*+{_STARTS}{_BODY}+[^\n]*)\Z"
+    rf"|Private-Lines: \d{{0,4}}\Z|{_BEGIN_PUTTY}(?:{_GAP}|{_BASE64})*+[!-~]*\Z"
+)
+
+
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
+    """Clean Markdown and hide what in it is a secret: `ghp_•••`, `https://user:•••@host`; one of `secrets` is `•••`.
+
+    Strings in `secrets` shorter than 8 characters are ignored; the others are also found percent-encoded.
+    """
+    shaped = _hide_shapes(clean(text))
+    masked = _hide_exact(shaped, secrets)
+    # A token may begin right where one of `secrets` ended.
+    return masked if masked == shaped else _hide_shapes(masked)
+
+
+def unfinished(text: str) -> int:
+    """Count the characters at the end of a growing text that may become a secret: the last word, or a key without end.
+
+    `mask` of what is before them is how `mask` of the whole text will begin, and whole lines before them can be masked
+    on their own. Only strings given to `mask` that have spaces or letters beyond ASCII are not waited for.
+    """
+    if clean(text) == text:
+        return len(text) - _decided(text)
+    # Places in the two differ. A colour code ends with its line, so whole lines can be shown.
+    lines = text[: text.rfind("\n") + 1]
+    before = clean(lines)
+    return len(text) - (len(lines) if _decided(before) == len(before) else 0)
+
+
+def _decided(text: str) -> int:
+    """Say how much of a growing text stays as it is, whatever follows: it ends before a word, or before a key."""
+    end = len(text)
+    for _ in range(9):
+        key = shown = _open_key(text, end)
+        while shown and "!" <= text[shown - 1] <= "~":
+            shown -= 1
+        if shown == key or key == end:
+            return shown
+        # The word before the key may be the last of another key, cut short.
+        end = shown
+    return 0
+
+
+def _open_key(text: str, end: int) -> int:
+    """Say where the private key begins that has no end before `end`; `end` if there is none."""
+    is_open = re.compile(_OPEN_KEY, re.ASCII).match
+    starts = (text.rfind(mark, 0, end) for mark in ("-----BEGIN ", "Private-Lines: "))
+    return min((start for start in starts if start >= 0 and is_open(text, start, end)), default=end)
+
+
+def _hide_shapes(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        text = re.sub(_KEY, rf"\1\2{_HIDDEN}\2", text, flags=re.ASCII)
+        text = re.sub(_KEY_WITHOUT_END, rf"\1\2{_HIDDEN}", text, flags=re.ASCII)
+    if "Private-Lines" in text:
+        text = re.sub(_PUTTY_KEY, rf"\1\2{_HIDDEN}", text, flags=re.ASCII)
+    words = text.encode("ascii", "replace").translate(_SPACES_AROUND_TOKENS).decode().split()
+    text = _hide_marked(text, TOKENS, " ".join({word for word in words if len(word) >= MIN_TOKEN}))
+    return _hide_marked(text, PLACES, text.lower())
+
+
+def _hide_marked(text: str, shapes: Iterable[Shape], searched: str) -> str:
+    """Hide `shapes` that have a mark in `searched`: looking for a mark is much faster than looking for a pattern."""
+    for shape in shapes:
+        for mark in shape.marks:
+            if mark in searched:
+                text = re.sub(shape.pattern, rf"\1{_HIDDEN}", text, flags=re.ASCII)
+                break
+    return text
+
+
+def _hide_exact(text: str, secrets: Iterable[str]) -> str:
+    known = {secret for secret in secrets if len(secret) >= _MIN_SECRET}
+    if "%" in text:
+        known |= {_percent_encoded(secret) for secret in known}
+    for secret in sorted(known, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def _percent_encoded(secret: str) -> str:
+    """Do what `urllib.parse.quote` does, which takes longer to import than everything here."""
+    return re.sub(
+        r"[^A-Za-z0-9._~-]",
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")),
+        secret,
+    )
