@@ -71,6 +71,8 @@ class Cutter:
     def _fitting(self, room: Size) -> int:
         """Return how many characters of the rest fit; at least one."""
         width, entities, markup = room
+        # as a rule a block is cut because of its width only
+        is_dense = self._block.size.entities > entities or self._block.size.markup_bytes > markup
         chars = 0
         passed = self._passed
         for index in range(self._index, len(self._block.runs)):
@@ -78,16 +80,18 @@ class Cutter:
             begin = max(0, self._at - passed)
             passed += len(text)
             text = text[begin : begin + width + 1]
-            entities -= len(marks)
-            markup -= sum(width_utf8(mark.opening) + len(mark.closing) for mark in marks)
-            if entities < 0 or markup < 0:
-                break
-            fits = _beginning(text, width, markup)
+            if is_dense:
+                entities -= len(marks)
+                markup -= sum(width_utf8(mark.opening) + len(mark.closing) for mark in marks)
+                if entities < 0 or markup < 0:
+                    break
+            fits = text if len(text) * 2 <= width and not is_dense else _beginning(text, width, markup)
             chars += len(fits)
             if len(fits) < len(text):
                 break
             width -= width_utf16(text)
-            markup -= width_utf8(escape(text))
+            if is_dense:
+                markup -= width_utf8(escape(text))
         return max(chars, 1)
 
 

@@ -49,7 +49,8 @@ _BLOCK = {
     "reference": "[",
     "heading": "#",
 }
-_STOPS = re.compile("[" + re.escape("".join(sorted(set("".join(_INLINE.values()))))) + "]")
+# Text without any of these is only text.
+STOPS = re.compile("[" + re.escape("".join(sorted(set("".join(_INLINE.values()))))) + "]")
 # What may end a paragraph, a link definition, a quote or a list; as in markdown-it-py's own table of rules.
 _ENDS = (
     (
@@ -93,7 +94,7 @@ def _by_first(active: list[tuple[str, Rule]], begins: dict[str, str]) -> dict[st
 def _tokenize_inline(state: StateInline, rules: dict[str, list[InlineRule]], deepest: int) -> None:
     source, end = state.src, state.posMax
     while state.pos < end:
-        stop = _STOPS.search(source, state.pos, end)
+        stop = STOPS.search(source, state.pos, end)
         at = stop.start() if stop else end
         if at > state.pos:
             state.append_pending(source[state.pos : at])

@@ -71,11 +71,17 @@ class _Inline:
             if self._pending:
                 self._put_pending()
             match kind:
+                case "code_inline" | "math_inline":
+                    self._put(token.content.replace("\t", " "), self._code_marks())
                 case "softbreak" | "hardbreak":
                     # CommonMark folds a single line end into a space, but models mean their line ends.
                     self._put("\n", self._marks)
-                case "code_inline" | "math_inline":
-                    self._put(token.content.replace("\t", " "), self._code_marks())
+                case "strong_open" | "em_open" | "s_open":
+                    self._styles.append(_STYLES[kind])
+                    self._set_marks()
+                case "strong_close" | "em_close" | "s_close":
+                    del self._styles[-1:]
+                    self._set_marks()
                 case "link_open":
                     self._open_link(str(token.attrs["href"]))
                 case "link_close":
@@ -86,12 +92,8 @@ class _Inline:
                     self._image(token)
                 case "footnote_ref":
                     self._put(f"[{token.meta['label']}]", self._marks)
-                case _ if kind in _STYLES:
-                    self._styles.append(_STYLES[kind])
-                    self._set_marks()
                 case _:
-                    del self._styles[-1:]  # a style ends
-                    self._set_marks()
+                    raise AssertionError(f"the parser makes no {kind}")
         self._put_pending()
         return self._runs
 
@@ -100,6 +102,9 @@ class _Inline:
             self._runs.append(Run(text, marks))
 
     def _set_marks(self) -> None:
+        if self._link is None and not self._styles:
+            self._marks = self._base
+            return
         linked = () if self._link is None else (self._link,)
         self._marks = tuple(dict.fromkeys((*self._base, *self._styles, *linked)))
 

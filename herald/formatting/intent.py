@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Scanned
+from markdown_it.token import Token
+
+from herald.formatting.dispatch import STOPS
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
-    from markdown_it.token import Token
+
+# What comes in pairs, which are matched when all text is read.
+_PAIRS = re.compile(r"[*_~]")
 
 # Chinese, Japanese and Korean letters and punctuation.
 _CJK = re.compile(
@@ -21,13 +26,20 @@ _CJK = re.compile(
 
 def parse_inline(block: Token, parser: MarkdownIt, env: dict[str, Any]) -> None:
     """Parse the text of one block; stars beside Chinese, Japanese or Korean make bold where they look like it."""
+    content = block.content
     children: list[Token] = []
-    kind = StateInline if block.content.isascii() else _CjkFriendly
-    state = kind(block.content, parser, env, children)
-    parser.inline.tokenize(state)
-    for rule in parser.inline.ruler2.getRules(""):
-        rule(state)
     block.children = children
+    if STOPS.search(content) is None:
+        text = Token("text", "", 0)
+        text.content = content
+        children.append(text)
+        return
+    kind = StateInline if content.isascii() else _CjkFriendly
+    state = kind(content, parser, env, children)
+    parser.inline.tokenize(state)
+    if _PAIRS.search(content):
+        for rule in parser.inline.ruler2.getRules(""):
+            rule(state)
 
 
 class _CjkFriendly(StateInline):

@@ -52,6 +52,7 @@ def _parser() -> MarkdownIt:
     parser.block.ruler.at("blockquote", _shallow(blockquote), {"alt": [*paragraph_ends, "list"]})
     parser.block.ruler.at("list", _shallow(list_block), {"alt": paragraph_ends})
     syntax.extend(parser)
+    parser.inline.ruler2.disable("fragments_join")  # inline.py joins what was cut up
     hasten(parser)
     return parser
 

@@ -131,11 +131,14 @@ def to_html(runs: Sequence[Run]) -> tuple[str, int]:
     last: Marks = ()
     for text, marks in runs:
         if marks is not last:
-            kept = shared(last, marks)
-            parts += [mark.closing for mark in reversed(last[kept:])]
-            parts += [mark.opening for mark in marks[kept:]]
+            kept = shared(last, marks) if last and marks else 0
+            for mark in last[kept:][::-1]:
+                parts.append(mark.closing)
+            for mark in marks[kept:]:
+                parts.append(mark.opening)
             entities += len(marks)
             last = marks
         parts.append(escape(text))
-    parts += [mark.closing for mark in reversed(last)]
+    for mark in last[::-1]:
+        parts.append(mark.closing)
     return "".join(parts), entities

@@ -18,7 +18,7 @@ _SPACES_AROUND_TOKENS = bytes(byte if chr(byte).isalnum() or chr(byte) in IN_TOK
 
 # Between the lines of a key: line ends, also as `\n` in JSON, and what editors, diffs and code put around them.
 _GAP = r"(?:\\[nrt]|\d{1,5}[\t\u2192]|[\s\"'+>|,\\])"
-_LINE_END = r"[\"'+,\\ \t]*(?:\n|\\[nr]|\Z)"
+_LINE_END = r"[\"'+,\\ \t]*(?:\n|\\[nr]|-----|\Z)"
 _BASE64 = "[A-Za-z0-9+/=]"
 _HEADER = "(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):"
 # RFC 7468, RFC 1421, RFC 9580

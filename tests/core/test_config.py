@@ -27,6 +27,7 @@ def test_the_defaults() -> None:
     assert defaults.permission_mode == "default"
     assert (defaults.idle_s, defaults.stall_s, defaults.turn_timeout_s, defaults.drain_s) == (600, 600, 7200, 20)
     assert defaults.state_dir == Path("/home/ada/.local/state/herald")
+    assert (defaults.max_messages, defaults.mask_secrets, defaults.rich) == (6, True, False)
     assert defaults.bot_id == 123456789
 
 
@@ -34,6 +35,11 @@ def test_the_state_folder_is_systemds_if_it_made_one() -> None:
     assert config(STATE_DIRECTORY="/var/lib/herald:/var/lib/other").state_dir == Path("/var/lib/herald")
     assert config(XDG_STATE_HOME="/x").state_dir == Path("/x/herald")
     assert config(HERALD_STATE_DIR="/y", STATE_DIRECTORY="/var/lib/herald").state_dir == Path("/y")
+
+
+@pytest.mark.parametrize(("word", "is_on"), [("1", True), ("0", False), ("yes", True), ("Off", False), ("TRUE", True)])
+def test_a_switch_may_be_a_word(word: str, is_on: bool) -> None:
+    assert config(HERALD_RICH=word).rich is is_on
 
 
 def test_lists_are_read_with_commas_spaces_and_parentheses() -> None:
@@ -56,6 +62,10 @@ def test_lists_are_read_with_commas_spaces_and_parentheses() -> None:
         ("TELEGRAM_ALLOWED_USERS", "-100123"),
         ("TELEGRAM_ALLOWED_USERS", "٤٢"),
         ("TELEGRAM_ALLOWED_USERS", "4" * 5000),
+        ("HERALD_MAX_MESSAGES", "0"),
+        ("HERALD_MAX_MESSAGES", "six"),
+        ("HERALD_MASK_SECRETS", "maybe"),
+        ("HERALD_RICH", "2"),
         ("TELEGRAM_API_BASE", "api.telegram.org"),
         ("TELEGRAM_API_BASE", "http://127.0.0.1:99999"),
         ("TELEGRAM_API_BASE", "http://127.0.0.1:abc"),
