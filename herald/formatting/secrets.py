@@ -21,30 +21,20 @@ _GAP = r"(?:\\[nrt]|\d{1,5}[\t\u2192]|[\s\"'+>|,\\])"
 _LINE_END = r"[\"'+,\\ \t]*(?:\n|\\[nr]|-----|\Z)"
 _BASE64 = "[A-Za-z0-9+/=]"
 _HEADER = "(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):"
-# RFC 7468, RFC 1421, RFC 9580
-_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+# RFC 7468, RFC 1421, RFC 9580; https://tartarus.org/~simon/putty-snapshots/htmldoc/AppendixC.html
+_BEGIN = r"(?:-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|Private-Lines: \d++(?=\n|\\[nr]))"
+_END = "(?:-----END|Private-MAC)"
 # Prose about keys goes on in the same line, and not with base64.
-_NO_PROSE = rf"(?={_LINE_END}|{_GAP}*+{_BASE64}{{24}})"
-# https://tartarus.org/~simon/putty-snapshots/htmldoc/AppendixC.html
-_BEGIN_PUTTY = r"Private-Lines: \d{1,4}"
-_STARTS = rf"(?={_BASE64}{{24}}|{_HEADER}|{_BASE64}++{_LINE_END})"
-_LINES = (
-    rf"(?:{_HEADER}[^\n\\]{{0,200}}+{_GAP}++){{0,9}}+{_BASE64}++"
-    rf"(?:{_GAP}++(?:{_BASE64}{{24,}}+|{_BASE64}++(?={_LINE_END})))*+"
+_STARTS = rf"(?={_LINE_END}|{_GAP}*+{_BASE64}{{24}})({_GAP}*+)(?={_BASE64}{{24}}|{_HEADER}|{_BASE64}++{_LINE_END})"
+_KEY_LINE = rf"(?:{_HEADER}[^\n\\]*+|{_BASE64}++(?={_LINE_END}))"
+# A key goes on up to its end; one that was cut short, up to the last line that is one of a key.
+_BODY = r"(?:[^-P]|-(?!----)|P(?!rivate-(?:MAC|Lines)))"
+_KEY = rf"({_BEGIN}){_STARTS}{_BODY}*+(?={_END})"
+_KEY_CUT_SHORT = (
+    rf"({_BEGIN}){_STARTS}(?:{_KEY_LINE}|{_BASE64}++)(?:{_GAP}++{_KEY_LINE})*+"
+    rf"(?:{_BODY}{{0,20000}}(?:\n|\\n){_GAP}{{0,9}}+{_BASE64}{{24,}}+(?={_LINE_END})(?:{_GAP}++{_KEY_LINE})*+)?"
 )
-# Up to the next `-----`; the longest RSA keys have 13,000 characters.
-_BODY = r"(?:[^-]|-(?!----)){0,20000}"
-_KEY = rf"({_BEGIN}){_NO_PROSE}({_GAP}*+){_STARTS}{_BODY}+(?=-----END)"
-# Cut short, so up to the last line that is one of a key.
-_KEY_WITHOUT_END = (
-    rf"({_BEGIN}){_NO_PROSE}({_GAP}*+){_STARTS}{_LINES}"
-    rf"(?:{_BODY}(?:\n|\\n){_GAP}{{0,9}}+(?={_BASE64}{{24,}}+{_LINE_END}){_LINES})?"
-)
-_PUTTY_KEY = rf"({_BEGIN_PUTTY})({_GAP}*+){_STARTS}{_LINES}"
-_OPEN_KEY = (
-    rf"-----BEGIN [A-Z0-9 ]{{0,40}}-{{0,5}}\Z|{_BEGIN}(?:{_GAP}*+[!-~]*|{_NO_PROSE}{_GAP}*+{_STARTS}{_BODY}+[^\n]*)\Z"
-    rf"|Private-Lines: \d{{0,4}}\Z|{_BEGIN_PUTTY}(?:{_GAP}|{_BASE64})*+[!-~]*\Z"
-)
+_OPEN_KEY = rf"-----BEGIN [A-Z0-9 ]{{0,40}}-{{0,5}}\Z|Private-Lines: \d*\Z|{_BEGIN}(?:{_GAP}*+[!-~]*\Z|{_STARTS})"
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
@@ -74,31 +64,29 @@ def unfinished(text: str) -> int:
 
 def _decided(text: str) -> int:
     """Say how much of a growing text stays as it is, whatever follows: it ends before a word, or before a key."""
-    end = len(text)
-    for _ in range(9):
-        key = shown = _open_key(text, end)
-        while shown and "!" <= text[shown - 1] <= "~":
-            shown -= 1
-        if shown == key or key == end:
-            return shown
-        # The word before the key may be the last of another key, cut short.
-        end = shown
-    return 0
+    end = _before_word(text, len(text))
+    # A key is open until the line with its end is complete, since that may still be a line of another one.
+    complete = text.rfind("\n") + 1
+    while True:
+        closed = max(text.rfind(mark, 0, complete) for mark in ("-----END", "Private-MAC"))
+        found = re.compile(_OPEN_KEY, re.ASCII).search(text, closed + 1)
+        if found is None or found.start() >= end:
+            return end
+        complete = text.rfind("\n", 0, found.start()) + 1
+        if closed < complete:
+            return _before_word(text, found.start())
 
 
-def _open_key(text: str, end: int) -> int:
-    """Say where the private key begins that has no end before `end`; `end` if there is none."""
-    is_open = re.compile(_OPEN_KEY, re.ASCII).match
-    starts = (text.rfind(mark, 0, end) for mark in ("-----BEGIN ", "Private-Lines: "))
-    return min((start for start in starts if start >= 0 and is_open(text, start, end)), default=end)
+def _before_word(text: str, end: int) -> int:
+    while end and "!" <= text[end - 1] <= "~":
+        end -= 1
+    return end
 
 
 def _hide_shapes(text: str) -> str:
-    if "PRIVATE KEY" in text:
+    if "PRIVATE KEY" in text or "Private-Lines" in text:
         text = re.sub(_KEY, rf"\1\2{_HIDDEN}\2", text, flags=re.ASCII)
-        text = re.sub(_KEY_WITHOUT_END, rf"\1\2{_HIDDEN}", text, flags=re.ASCII)
-    if "Private-Lines" in text:
-        text = re.sub(_PUTTY_KEY, rf"\1\2{_HIDDEN}", text, flags=re.ASCII)
+        text = re.sub(_KEY_CUT_SHORT, rf"\1\2{_HIDDEN}", text, flags=re.ASCII)
     words = text.encode("ascii", "replace").translate(_SPACES_AROUND_TOKENS).decode().split()
     text = _hide_marked(text, TOKENS, " ".join({word for word in words if len(word) >= MIN_TOKEN}))
     return _hide_marked(text, PLACES, text.lower())
