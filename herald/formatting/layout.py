@@ -90,7 +90,7 @@ class _Layout:
                 case "list_item_open":
                     self._open_item(token)
                 case "list_item_close" | "footnote_reference_close":
-                    self._put_bullet()  # of an empty item
+                    self._put_bullet(leads=False)  # of an empty item
                     self._prefixes.pop()
                 case "heading_open":
                     self._put(inline_runs(self._take_inline(), _HEADING), token, leads=True)
@@ -153,6 +153,7 @@ class _Layout:
 
     def _close_quote(self) -> None:
         self._quotes -= 1
+        self._close_up = False  # of an empty one
         if self._quotes:
             self._prefixes.pop()
         else:
@@ -228,11 +229,11 @@ class _Layout:
             ]
         self._add(Block(runs, self._frame, gap, rank, leads=leads, rest=rest))
 
-    def _put_bullet(self) -> bool:
+    def _put_bullet(self, *, leads: bool = True) -> bool:
         """Give the bullet that no text has taken yet a line of its own; say whether there was one."""
         if self._last_item and any(prefix.first for prefix in self._prefixes):
             bullet = "".join([prefix.take() for prefix in self._prefixes]).rstrip()
-            self._add(Block([Run(bullet)], self._frame, self._gap(self._last_item), self._rank(), leads=True))
+            self._add(Block([Run(bullet)], self._frame, self._gap(self._last_item), self._rank(), leads=leads))
             return True
         return False
 

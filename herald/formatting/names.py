@@ -14,6 +14,7 @@ from herald.formatting import domains
 # None of them is anything with a space behind it, as the dots of prose have.
 _SUSPECT = re.compile(r"[.@#$/](?=\w)")
 _SPACE = re.compile(r"\s")
+_LETTERS = r"A-Za-z0-9_\u00c0-\u02af\u0370-\u052f"
 _NAME = re.compile(
     # a mention, a hashtag, a variable, a path
     r"(?:(?<!\w)@\w{3,}(?:[./-]\w+)*"
@@ -21,10 +22,10 @@ _NAME = re.compile(
     r"|(?<!\w)\$[A-Z]\w*(?:/[\w./-]*\w)?"
     r"|(?<![\w/<>])(?:~|\.\.?)?/[A-Za-z0-9_](?:[\w./@+-]*\w)?/?(?:\(\)|(?::\d+)+)?"
     r")(?!\w)"
-    # a dotted name; Chinese may stand before it without a space
-    r"|(?<![A-Za-z0-9_@/.~\\-])"
-    r"(?:[A-Za-z]:\\|\.\.?/|~/|~)*(?:[\w-]+[/\\])*[A-Za-z0-9_-]+(?:\.[\w-]+)*\.(?P<top>[A-Za-z]{2,}|\d+)"
-    r"(?P<call>\(\))?(?P<more>(?::\d+)+|[/?#](?:[\w./?#&=%+-]*[\w/])?)?"
+    # a dotted name of letters that are written with spaces between words; others may stand before and behind it
+    rf"|(?<![{_LETTERS}@/.~\\-])"
+    rf"(?:[A-Za-z]:\\|\.\.?/|~/|~)*+(?:[{_LETTERS}-]++[/\\])*+[{_LETTERS}-]++(?:\.[{_LETTERS}-]++)*"
+    r"\.(?P<top>[A-Za-z]{2,}|\d+)(?P<call>\(\))?(?P<more>(?::\d+)+|[/?#](?:[\w./?#&=%+-]*[\w/])?)?"
     r"(?![\w@-]|\.\w)"
 )
 _OBJECTS = ("self.", "this.", "cls.")

@@ -24,7 +24,8 @@ def parse(markdown: str, definitions: dict[str, Any] | None = None) -> list[Toke
     parser = _parser()
     env = {} if definitions is None else definitions
     tokens: list[Token] = []
-    parser.block.parse(markdown, parser, env, tokens)
+    # markdown-it-py looks behind the end of a last line that has no line end
+    parser.block.parse(f"{markdown}\n", parser, env, tokens)
     for token in tokens:
         if token.type == "inline":
             parse_inline(token, parser, env)

@@ -17,6 +17,11 @@ LIMIT = Size(width_utf16=4096, entities=98, markup_bytes=32_768)
 _WELL_FILLED_UTF16 = LIMIT.width_utf16 // 2
 # Where less than this is free, a block that must be cut anyway begins in the next message.
 _WORTH_FILLING = Size(width_utf16=1024, entities=8, markup_bytes=16_384)
+# More headings than these in a row are a text of their own.
+_MOST_LEADING = 4
+# The styles and tags of a single character; the longest target of a link is 2048 bytes, each of which may be escaped.
+_MOST_MARKS = 5
+_MOST_TAGS_BYTES = 13_000
 # Telegram trims spaces where a message begins, but not these.
 _FIXED_SPACE = "\u00a0"
 
@@ -73,7 +78,7 @@ class Packer:
             self._make_room(block)
             if self._append(block):
                 return
-        if not self._size.plus(_WORTH_FILLING).fits(LIMIT):
+        if not self._size.plus(_WORTH_FILLING).fits(LIMIT) and not self._only_leads():
             self._end_message(len(self._blocks) - self._leading())
         self.fill_with(block, block.gap)
 
@@ -86,12 +91,14 @@ class Packer:
             if self._blocks:
                 used = self._size.plus(_size_of_frame(block.frame, self._blocks[-1].frame))
                 room = _left(used.plus(Size(len(gap), 0, len(gap))))
-            part = rest.take(room, fresh if self._blocks else None)
+                if room.width_utf16 < 1 or room.entities < _MOST_MARKS or room.markup_bytes < _MOST_TAGS_BYTES:
+                    self._end_message(len(self._blocks))
+                    continue
+            part = rest.take(room, None if self._only_leads() else fresh)
             if part:
                 self._append(part)
             if not rest.is_empty:
-                carried = 0 if part else self._leading()
-                self._end_message(len(self._blocks) - carried or len(self._blocks))
+                self._end_message(len(self._blocks) - (0 if part else self._leading()))
 
     def _append(self, block: Block) -> bool:
         """Add a block if it fits. Empty lines where a message begins are left out: Telegram would trim them."""
@@ -112,11 +119,15 @@ class Packer:
         return True
 
     def _leading(self) -> int:
-        """Count the blocks at the end of the message that belong to what follows."""
+        """Count the blocks at the end of the message that go with what follows; 0 if that would leave nothing."""
         count = 0
         while count < len(self._blocks) and self._blocks[-1 - count].leads:
             count += 1
-        return count
+        return 0 if count == len(self._blocks) or count > _MOST_LEADING else count
+
+    def _only_leads(self) -> bool:
+        """Whether the message has nothing but a heading so far, or nothing at all."""
+        return len(self._blocks) <= _MOST_LEADING and all(block.leads for block in self._blocks)
 
     def _make_room(self, block: Block) -> None:
         """End the message where that is best for a reader, and so that `block` fits into the next."""
@@ -135,8 +146,9 @@ class Packer:
             before -= moved.size.width_utf16 + len(moved.gap)
             carried = carried.plus(moved.size).plus(_size_of_frame(moved.frame, ())).plus(Size(gap, 0, gap))
             gap = len(moved.gap)
-        # code that needs a whole message leaves even its heading behind
-        self._end_message(best if best or not _is_code(block) else ends)
+        # code that needs a whole message leaves even its heading behind; other blocks are cut
+        if best or _is_code(block) or not (self._leading() or self._only_leads()):
+            self._end_message(best or ends)
 
     def _end_message(self, count: int) -> None:
         """Make a message of the first `count` blocks; the others begin the next one."""

@@ -108,9 +108,9 @@ class Stream:
         """Pack all items of a list or all rows of a table, but for the last one."""
         opening, *_, closing = tokens
         parts = [index for index, token in enumerate(tokens) if token.type == part and token.level == 1]
-        header = tokens[1 : parts[1]] if of == "table" and len(parts) > 1 else []
-        if len(parts) < 2 + bool(header) * 1:
+        if len(parts) < (3 if of == "table" else 2):
             return self._blocks(tokens, lines)
+        header = tokens[1 : parts[1]] if of == "table" else []
         at = parts[-1]
         line = tokens[at].map[0]  # type: ignore[index]  # items and rows have a map
         packed = self._blocks([*tokens[:at], closing], lines)

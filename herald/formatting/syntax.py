@@ -110,14 +110,12 @@ def _dunder(state: StateInline, silent: bool) -> bool:
 
 def _without_what_follows(address: str) -> str:
     """Leave out punctuation at the end, and a parenthesis that was opened before the address."""
-    while address:
-        if address[-1] == ")" and address.count(")") > address.count("("):
-            address = address[:-1]
-        elif address[-1] in _BEHIND_ADDRESS:
-            address = address.rstrip(_BEHIND_ADDRESS)
-        else:
-            break
-    return address
+    end = len(address)
+    surplus = address.count(")") - address.count("(")
+    while end and (address[end - 1] in _BEHIND_ADDRESS or (address[end - 1] == ")" and surplus > 0)):
+        surplus -= address[end - 1] == ")"
+        end -= 1
+    return address[:end]
 
 
 def _line(state: StateBlock, line: int) -> str:
@@ -226,6 +224,8 @@ def _end_of_details(state: StateBlock, start: int, end: int) -> tuple[int, re.Ma
     """Return the line behind the element, and its end tag; without one it ends where what is around it ends."""
     depth = 0
     for line in range(start, end):
+        if state.sCount[line] < state.blkIndent and not state.isEmpty(line):
+            return line, None
         for tag in _DETAILS.finditer(state.src, state.bMarks[line] + max(0, state.tShift[line]), state.eMarks[line]):
             depth += -1 if tag[0].startswith("</") else 1
             if depth == 0:
