@@ -2,7 +2,8 @@
 
 Markdown goes through these steps, each with its own file and one type between them:
 
-secrets.py  what must not leave the machine is hidden; secret_shapes.py is what it looks like
+secrets.py  what must not leave the machine is hidden; secret_shapes.py is what it looks like, cover.py finds what was
+            still in pieces
 clean.py    text Telegram can carry: no control characters, colours or broken surrogates
 parser.py   Markdown -> tokens (markdown-it-py). syntax.py and table_rule.py are what it reads beyond CommonMark,
             intent.py what the writer meant, dispatch.py makes it faster
@@ -20,6 +21,7 @@ Laws: nothing raises, whatever the text is; the time is linear in its length; no
 from __future__ import annotations
 
 from herald.formatting.clean import clean
+from herald.formatting.cover import cover
 from herald.formatting.layout import lay_out
 from herald.formatting.parser import parse
 from herald.formatting.pieces import Piece, split
@@ -27,7 +29,7 @@ from herald.formatting.runs import escape
 from herald.formatting.secrets import mask
 from herald.formatting.stream import Stream
 
-__all__ = ["DOCUMENT_NAME", "Piece", "Stream", "escape", "mask", "render"]
+__all__ = ["DOCUMENT_NAME", "Piece", "Stream", "cover", "escape", "mask", "render"]
 
 # An answer that is too long for the chat goes there as a file of this name.
 DOCUMENT_NAME = "answer.md"

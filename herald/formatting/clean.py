@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 # Colours and cursor movements, and titles or hyperlinks up to their terminator; a sequence never spans lines.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[()*+][0-9A-Za-z]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")
 _LINE_END = re.compile(r"\r\n?|[\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Telegram deletes these; herald does it first, so that lengths and the plain text agree with what is shown. The last
@@ -18,7 +18,7 @@ _DELETED = re.compile(r"[\u202a-\u202e\u0333\u033f\u030a\ufeff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # A message of nothing but these is "empty" to Telegram.
 _VISIBLE = re.compile(
-    r"[^ \n\t\u00a0\u1680\u180e\u2000-\u200f\u202e\u202f\u205f\u2800\u3000\ufeff\ufffc\U000e0000-\U000e007f]"
+    r"[^\s\u00ad\u115f\u1160\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\ufeff\ufffc\U000e0000-\U000e007f]"
 )
 
 

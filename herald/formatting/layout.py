@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from herald.formatting.clean import clean
-from herald.formatting.inline import inline_runs
+from herald.formatting.inline import inline_runs, prose_runs
 from herald.formatting.runs import BOLD, ITALIC, Block, Marks, Run, preformatted, quote
 from herald.formatting.table import read_table
 
@@ -72,6 +72,7 @@ class _Layout:
         self._labels_used = {child.meta["label"] for child in inline if "label" in child.meta}
         self._prefixes: list[_Prefix] = []
         self._prefixes_outside: list[_Prefix] = []
+        self._written: set[str] = set()
         self._lists = 0
         self._last_item: Token | None = None
         self._quotes = 0
@@ -84,7 +85,7 @@ class _Layout:
             self._at += 1
             match token.type:
                 case "paragraph_open":
-                    self._put(inline_runs(self._take_inline()), token)
+                    self._put(inline_runs(self._take_inline(), written=self._written), token)
                 case "paragraph_close" | "heading_close":
                     pass
                 case "list_item_open":
@@ -93,7 +94,7 @@ class _Layout:
                     self._put_bullet(leads=False)  # of an empty item
                     self._prefixes.pop()
                 case "heading_open":
-                    self._put(inline_runs(self._take_inline(), _HEADING), token, leads=True)
+                    self._put(inline_runs(self._take_inline(), _HEADING, written=self._written), token, leads=True)
                 case "fence" | "code_block":
                     self._code(token)
                 case "math_block":
@@ -182,7 +183,7 @@ class _Layout:
         if len(language) > _LANGUAGE_CHARS or not token.content.strip():
             language, caption = "", f"{language} {caption}"
         if caption.strip():
-            self._put([Run(caption.strip(), (ITALIC,))], token, leads=True)
+            self._put(prose_runs(caption.strip(), (ITALIC,)), token, leads=True)
         self._put_pre(token.content, token, language)
 
     def _put_pre(self, text: str, token: Token, language: str = "") -> None:
@@ -211,7 +212,7 @@ class _Layout:
             self._labels_used.remove(token.meta["id"])
             return
         title = f' "{token.meta["title"]}"' if token.meta["title"] else ""
-        self._put([Run(clean(f"[{token.meta['label']}]: {token.meta['url']}{title}"))], token)
+        self._put(prose_runs(clean(f"[{token.meta['label']}]: {token.meta['url']}{title}")), token)
 
     def _put(self, runs: list[Run], token: Token, *, leads: bool = False, is_apart: bool = False) -> None:
         """Add a block with the prefixes of the open lists and quotes before each of its lines."""

@@ -157,6 +157,7 @@ class Packer:
             blocks.pop()
         self._blocks, self._size = [], Size()
         if blocks:
+            blocks[-1] = _at_end(blocks[-1])
             text = "".join([part for block in blocks for part in (block.gap, block.text)])[len(blocks[0].gap) :]
             html = _to_html(blocks)
             if is_visible(text):
@@ -167,13 +168,27 @@ class Packer:
 
 def _at_beginning(block: Block) -> Block:
     """Return the block as it is where a message begins: indented by spaces that Telegram does not trim."""
-    if (not block.text.startswith(" ") and not block.continues) or _is_code(block):
+    if (block.text[:1] not in (" ", "\n") and not block.continues) or _is_code(block):
         return block
-    (text, marks), *others = block.runs
-    text = (block.rest if block.continues else "") + text
+    runs = [run for run in block.runs if run.text]
+    while not runs[0].text.strip("\n"):
+        del runs[0]
+    (text, marks), *others = runs
+    text = (block.rest if block.continues else "") + text.lstrip("\n")
     begun = text.lstrip(" ")
     first = Run(_FIXED_SPACE * (len(text) - len(begun)) + begun, marks)
     return Block([first, *others], block.frame, block.gap, block.rank, leads=block.leads, rest=block.rest)
+
+
+def _at_end(block: Block) -> Block:
+    """Return the block as it is where a message ends: Telegram trims what nobody sees."""
+    if block.text[-1:] not in (" ", "\n"):
+        return block
+    runs = list(block.runs)
+    while not runs[-1].text.strip(" \n"):
+        runs.pop()
+    runs[-1] = Run(runs[-1].text.rstrip(" \n"), runs[-1].marks)
+    return Block(runs, block.frame, block.gap, block.rank)
 
 
 def _is_code(block: Block) -> bool:

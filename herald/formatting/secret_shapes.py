@@ -25,7 +25,11 @@ def _tokens(prefixes: str, rest: str) -> Shape:
     cannot let another begin. (Looking back after the prefix lets `re` search for the prefix, which is fast.)
     """
     marks = tuple(prefixes.split())
-    alone = (rf"{mark}(?<![A-Za-z0-9]{mark})" for mark in map(re.escape, marks))
+    # a letter may be the end of an escape: \\n in JSON, %3D in an address
+    alone = (
+        rf"{mark}(?:(?<![A-Za-z0-9]{mark})|(?<=\\[nrt]{mark})|(?<=%[0-9A-F][0-9A-F]{mark}))"
+        for mark in map(re.escape, marks)
+    )
     return Shape(marks, rf"({'|'.join(alone)}){rest}")
 
 
@@ -130,6 +134,10 @@ TOKENS = (
     # https://tailscale.com/kb/1277/key-prefixes, https://age-encryption.org/v1
     _tokens("tskey-", rf"{_MIXED}{{20,}}+"),
     _tokens("AGE-SECRET-KEY-1", rf"[A-Z0-9]{{58}}{_END}"),
+    # https://docs.x.ai, https://console.groq.com/docs, https://replicate.com/docs, https://docs.perplexity.ai
+    _tokens("xai- gsk_ r8_ pplx-", rf"{_MIXED}{{32,}}+"),
+    # https://docs.sentry.io/api/auth, https://www.figma.com/developers/api, https://vercel.com/docs/vercel-blob
+    _tokens("sntrys_ figd_ vercel_blob_rw_", rf"{_MIXED}{{32,}}+(?:=\w++)?"),
     # RFC 7519; it begins where a word begins, so that no word is read twice
     Shape(("eyJ",), r"(?<![\w-])(eyJ)[\w-]{10,}+\.eyJ[\w-]{8,}+\.[\w-]{16,}+"),
 )
@@ -143,10 +151,14 @@ _PLACEHOLDER = (
 _VALUE = r"[^\x00-\x20\x7f-\U0010ffff\"'`<>|\\;]"
 _IN_URL = r"[^\x00-\x20\x7f-\U0010ffff\"'`<>|\\/?#]"
 
+# The same without brackets, which code has.
+_PLAIN = r"[^\x00-\x20\x7f-\U0010ffff\"'`<>|\\;()\[\]{},]"
+_SECRET_NAMES = ("password", "passwd", "passphrase", "secret", "token", "key")
+
 # What is known by what stands before it. The marks are in lower case, and are looked for whatever the case.
 PLACES = (
     # RFC 3986, section 3.2.1; a password with a bare `@` is common, so the last one counts
-    Shape(("://",), rf"(://[^\s\"'`<>|\\/?#:@]*:)(?!{_PLACEHOLDER}@){_IN_URL}+(?=@)"),
+    Shape(("://",), rf"(://[^\s\"'`<>|\\/?#:]*:)(?!{_PLACEHOLDER}@){_IN_URL}+(?=@)"),
     # https://learn.microsoft.com/dotnet/framework/data/adonet/connection-string-syntax; `;password=read()` is code
     Shape(
         ("password=", "pwd="),
@@ -168,5 +180,36 @@ PLACES = (
         "authorization",
         r"authorization[\"'`\\ ]*[:=,][\"'`\\ ]*basic",
         r"(?=[\w+/]{0,60}[A-Z])(?=[\w+/]{0,60}[a-z])[\w+/=-]{8,}+",
+    ),
+    # What people call secrets in .env files, configuration and code. A token has a digit, a password need not.
+    Shape(
+        ("password=", "passwd=", "passphrase=", "secret=", "token=", "key="),
+        r"((?<![A-Za-z0-9_])[A-Z0-9_]{0,40}(?:PASSWORD|PASSWD|PASSPHRASE|"
+        rf"(?:SECRET|TOKEN|API_?KEY|SECRET_KEY|ACCESS_KEY)(?==[\w-]{{0,60}}\d))=)"
+        rf"(?!{_PLACEHOLDER}(?!{_VALUE})|[A-Za-z_.]+[(\[]|\$){_VALUE}{{6,}}+",
+    ),
+    Shape(
+        _SECRET_NAMES,
+        rf"((?i:password|passwd|passphrase)[\"']? ?(?:[:=]|=>) ?[\"'])(?!{_PLACEHOLDER}[\"']){_VALUE}{{8,}}+(?=[\"'])",
+    ),
+    Shape(
+        _SECRET_NAMES,
+        rf"((?i:secret|token|api[_-]?key|secret[_-]key|access[_-]key)[\"']? ?(?:[:=]|=>) ?[\"'])"
+        rf"(?!{_PLACEHOLDER}[\"']|[\^~<>=v]{{0,2}}\d+\.\d)(?={_VALUE}{{0,60}}\d){_VALUE}{{12,}}+(?=[\"'])",
+    ),
+    Shape(
+        _SECRET_NAMES,
+        rf"((?i:password|passwd|passphrase|secret|token|api[_-]?key): )(?!{_PLACEHOLDER}(?!{_VALUE}))"
+        rf"(?={_PLAIN}{{0,60}}\d)(?={_PLAIN}{{0,60}}[A-Za-z]){_PLAIN}{{8,}}+(?=[\s\"'`<>|\\;.]|[^\x00-\x7f]|\Z)",
+    ),
+    Shape(
+        ("token=", "key=", "secret=", "password=", "passwd=", "auth="),
+        rf"([?&](?i:[a-z_-]{{0,20}}(?:token|key|secret|password|passwd|auth))=)(?!{_PLACEHOLDER}(?!{_VALUE}))"
+        r"(?=[^\s&#\"'`<>]{0,60}\d)[^\x00-\x20\x7f-\U0010ffff&#\"'`<>|\\]{12,}+",
+    ),
+    # https://curl.se/docs/manpage.html#-u
+    Shape(
+        (" -u ", " --user "),
+        rf"((?<=\s)(?:-u|--user) [\"']?[^\s:\"']{{1,64}}:)(?!{_PLACEHOLDER}(?!{_VALUE})){_VALUE}{{4,}}+",
     ),
 )

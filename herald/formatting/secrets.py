@@ -17,8 +17,8 @@ _MIN_SECRET = 8
 _SPACES_AROUND_TOKENS = bytes(byte if chr(byte).isalnum() or chr(byte) in IN_TOKENS else 0x20 for byte in range(256))
 
 # Between the lines of a key: line ends, also as `\n` in JSON, and what editors, diffs and code put around them.
-_GAP = r"(?:\\[nrt]|\d{1,5}[\t\u2192]|[\s\"'+>|,\\])"
-_LINE_END = r"[\"'+,\\ \t]*(?:\n|\\[nr]|-----|\Z)"
+_GAP = r"(?:\\[nrt]|\d{1,5}[\t\u2192.:)]|- |<br\s{0,3}/?>|&#10;|%0[AD]|[\s\"'+>|,\\`*\u00a0])"
+_LINE_END = r"[\"'+,\\`*| \t]*(?:\n|\\[nr]|<br|&#10;|%0[AD]|-----|\Z)"
 _BASE64 = "[A-Za-z0-9+/=]"
 _HEADER = "(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):"
 # RFC 7468, RFC 1421, RFC 9580; https://tartarus.org/~simon/putty-snapshots/htmldoc/AppendixC.html

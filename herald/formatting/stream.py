@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from herald.formatting.cover import cover
 from herald.formatting.layout import RestOf, lay_out
 from herald.formatting.parser import parse
 from herald.formatting.pieces import LIMIT, Packer, Piece, split
@@ -47,7 +48,7 @@ class Stream:
     def update(self, text: str, *, is_final: bool = False) -> list[Piece]:
         """Return the messages of the text so far; the last word is held back while it may be a part of a secret.
 
-        The final frame is what `render` makes of the masked whole. Raises nothing.
+        The final frame is what `render` makes of the masked whole, covered. Raises nothing.
         """
         if not text.startswith(self._seen):
             self._begin()
@@ -58,18 +59,29 @@ class Stream:
         self._has_definitions |= bool(definitions.get("references") or definitions.get("footnotes", {}).get("refs"))
         if is_final and self._has_definitions:
             whole = self._text + growing
-            return split(lay_out(parse(whole), whole.split("\n")))
+            return cover(split(lay_out(parse(whole), whole.split("\n"))), self._hide)
         lines = source.split("\n")
         blocks = self._pack(tokens, lines)
         packer = self._packer.copy()
         self._add(packer, blocks)
-        return packer.finish()
+        return self._cover(packer.finish())
+
+    def _hide(self, text: str) -> str:
+        return mask(text, self._secrets)
+
+    def _cover(self, pieces: list[Piece]) -> list[Piece]:
+        """Cover messages that are finished once, and the last one again."""
+        for piece in pieces[len(self._covered) : -1]:
+            self._covered.append(cover([piece], self._hide))
+        finished = [piece for covered in self._covered for piece in covered]
+        return finished + cover(pieces[len(self._covered) :], self._hide)
 
     def _begin(self) -> None:
         self._seen = ""  # of the given text, the lines that are complete
         self._text = ""  # the same without secrets
         self._packed = 0  # how much of this is in the packer
         self._packer = Packer()
+        self._covered: list[list[Piece]] = []  # the finished messages
         self._has_definitions = False
         self._rest: _Rest | None = None
 
@@ -83,8 +95,8 @@ class Stream:
         shown = new if is_final else new[: len(new) - unfinished(new)]
         complete = shown.rfind("\n") + 1
         self._seen += shown[:complete]
-        self._text += mask(shown[:complete], self._secrets)
-        return mask(shown[complete:], self._secrets)
+        self._text += self._hide(shown[:complete])
+        return self._hide(shown[complete:])
 
     def _pack(self, tokens: list[Token], lines: list[str]) -> list[Block]:
         """Pack what is final, and return the blocks that are not."""

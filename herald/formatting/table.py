@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _PHONE_COLUMNS = 36
 _BAR = " │ "
 _NO_VALUE = "–"
+# Longer labels, or more of them, are told once and referred to by number: they would be most of the answer.
+_LABELS_CHARS = 400
+_LABELLED_COLUMNS = 24
 
 
 def read_table(tokens: Sequence[Token], *, always_labelled: bool = False) -> str | list[list[Run]]:
@@ -36,7 +39,11 @@ def read_table(tokens: Sequence[Token], *, always_labelled: bool = False) -> str
     labels = [_label(cell) for cell in header]
     if not body:
         return [[run for label in labels for run in (*label, Run("\n"))][:-1]]
-    return [_labelled(labels, row) for row in body]
+    if sum(len(run.text) for label in labels for run in label) <= _LABELS_CHARS and len(labels) <= _LABELLED_COLUMNS:
+        return [_labelled(labels, row) for row in body]
+    numbers = [[Run(str(number))] for number in range(1, len(labels) + 1)]
+    legend = _labelled(numbers, header)
+    return [legend, *(_labelled(numbers, row, with_empty=False) for row in body)]
 
 
 def _has_link(cell: Token) -> bool:
@@ -82,12 +89,12 @@ def _label(cell: Token) -> list[Run]:
     return [Run(text, marks) for text, marks in inline_runs(cell.children or ()) if text]
 
 
-def _labelled(labels: list[list[Run]], row: list[Token]) -> list[Run]:
+def _labelled(labels: list[list[Run]], row: list[Token], *, with_empty: bool = True) -> list[Run]:
     """Return one row: its first value in bold, then a line for every other one behind its label."""
     runs: list[Run] = []
     for index, (label, cell) in enumerate(zip(labels, row, strict=True)):
         value = inline_runs(cell.children or (), () if index else (BOLD,))
-        if not label and not value:
+        if not value and not (label and with_empty):
             continue
         if runs:
             runs.append(Run("\n"))

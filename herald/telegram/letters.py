@@ -10,7 +10,7 @@ from aiogram import Bot
 from aiogram.methods.base import TelegramMethod
 from aiogram.types import BufferedInputFile, LinkPreviewOptions, MessageId
 
-from herald.formatting import DOCUMENT_NAME, Piece, render
+from herald.formatting import DOCUMENT_NAME, Piece, cover, render
 from herald.formatting.rich import rich
 from herald.model import Place
 
@@ -109,11 +109,14 @@ class Composer:
     def compose(self, answer: Answer) -> Sequence[Outgoing]:
         """Return what is to be sent, in order. Takes about a millisecond for 1000 characters."""
         markdown = self.hide(answer.markdown)
-        letters = [Letter(piece) for piece in render(markdown)]
+        pieces = render(markdown)
+        covered = cover(pieces, self.hide)
+        letters = [Letter(piece) for piece in covered]
         messages: list[Letter | Document] = [*letters] or [Letter(answer.otherwise)]
         if len(letters) > self.max_messages:
             caption = f"The whole answer; in the chat it would be {len(letters)} messages."
-            messages = [letters[0], Document(markdown.encode(), caption, letters[1:])]
-        if self.use_rich and (blocks := rich(markdown)):
+            content = markdown if covered == pieces else "\n\n".join(piece.text for piece in covered)
+            messages = [letters[0], Document(content.encode(), caption, letters[1:])]
+        if self.use_rich and covered == pieces and (blocks := rich(markdown)):
             return [RichMessage(blocks, messages)]
         return messages

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from herald.formatting import Piece, Stream, cover, render
 from herald.formatting.clean import clean
 from herald.formatting.secret_shapes import PLACES, TOKENS
 from herald.formatting.secrets import mask, unfinished
@@ -22,6 +23,9 @@ BEGIN, END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
 
 # (what is shown, what is hidden after it, what is shown after that)
 SHOWN_AND_HIDDEN = [
+    *((f'{name}: "', made_up(20), '"') for name in ["password", '"api_key"', "client-secret", "access_token"]),
+    ("passphrase = '", "a1B2c3D4a1B2", "',"),
+    ("https://example.com/?a=1&access_token=", made_up(24), "&x=1"),
     *((prefix, "A1B2C3D4E5F6G7H8", "") for prefix in ["AKIA", "ASIA"]),
     *((prefix, made_up(100) + "=", "") for prefix in ["ABSK", "bedrock-api-key-"]),
     *(("aws_secret_access_key" + sep, made_up(40), "") for sep in [" = ", "=", " "]),
@@ -107,6 +111,10 @@ KEYS = [
 ]
 
 HARMLESS = [
+    *("password: str", 'token = request.headers.get("x-token")', "const token = await getToken()", "max_tokens: 4096"),
+    *('API_KEY=os.environ["API_KEY"]', "PASSWORD=${DB_PASSWORD}", "API_KEY=$API_KEY", "TOKEN=<your token>"),
+    *('"jsonwebtoken": "^9.0.2-beta.1"', 'secretName: "my-app-tls"', 'token: "your-token-here"', "?page=1&key=name"),
+    *("token: the value", 'type: "password1234"', "git push -u origin main", 'password="password"'),
     "Prefixes such as `ghp_`, `ghp_xxx`, `sk-...`, `AKIA…` and `xoxb-` alone give nothing away.",
     "Set `GITHUB_TOKEN`, `AWS_SECRET_ACCESS_KEY` and `ANTHROPIC_API_KEY` in the environment.",
     "export OPENAI_API_KEY=sk-your-key-goes-here-and-nowhere-else-in-the-project",
@@ -381,3 +389,64 @@ STARTS = ["", f"{BEGIN}\n{KEY}\n", f"{BEGIN}\nComment:", "Private-Lines: 3\n", "
 def test_hostile_text_does_not_take_forever(text: str) -> None:
     assert mask(mask(text)) == mask(text)
     assert 0 <= unfinished(text) <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("shown_part", "hidden"),
+    [
+        ("DB_PASSWORD=", "correct-horse"),
+        ("export SECRET_KEY=", "django-insecure-" + made_up(20)),
+        ("password: ", made_up(12) + "&3"),
+        ("  api_key: ", made_up(12)),
+        ("curl -u admin:", made_up(12)),
+    ],
+)
+def test_settings_and_commands_keep_their_names_only(shown_part: str, hidden: str) -> None:
+    for end in ("\n", " # note", "\n```", "` and", "|"):
+        assert mask(f"a\n{shown_part}{hidden}{end}") == f"a\n{shown_part}•••{end}"
+
+
+BODY = made_up(36)
+LINES = [BEGIN, KEY, KEY, "ab==", END]
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        f"ghp\\_{BODY}",
+        f"|x|\n|-|\n|ghp\\_{BODY}|",
+        f"ghp&#95;{BODY}",
+        f"**ghp**_{BODY}",
+        f"ghp_{BODY[:10]}**{BODY[10:30]}**{BODY[30:]}",
+        f"ghp_{BODY[:18]}`{BODY[18:]}`",
+        f"ghp_{BODY[:10]}&#8238;{BODY[10:]}",
+        "postgres://app:a1B2c3D4a1B2\\_Pw99@db/x",
+        f"**AWS_SECRET_ACCESS_KEY**: {BODY}abcd",
+        f"aws\\_secret\\_access\\_key = {BODY}abcd",
+        f"|name|AWS_SECRET_ACCESS_KEY|\n|-|-|\n|prod|{BODY}abcd|",
+        "**" + BEGIN + "**\n" + "\n".join(LINES[1:]),
+        "\n".join(f"`{line}`" for line in LINES),
+        "\n".join(f"- {line}" for line in LINES),
+        "\n".join(f"{number}. {line}" for number, line in enumerate(LINES, 1)),
+        "\n".join(f"{number}:{line}" for number, line in enumerate(LINES, 1)),
+        "|key|\n|-|\n|" + "<br>".join(LINES) + "|",
+        "&#10;".join(LINES),
+    ],
+)
+def test_a_secret_that_markdown_keeps_apart_does_not_come_together_in_the_chat(markdown: str) -> None:
+    pieces = cover(render(mask(markdown)), mask)
+    stream = Stream()
+    frames = [piece for length in range(len(markdown)) for piece in stream.update(markdown[:length])]
+    final = stream.update(markdown, is_final=True)
+    assert "•••" in pieces[0].text
+    assert "•••" in final[0].text
+    for piece in pieces + frames + final:
+        assert KEY[:12] not in piece.text
+        assert KEY[:12] not in piece.html
+
+
+def test_what_is_hidden_may_need_another_message() -> None:
+    wide = "password=x;a " * 400
+    assert (
+        sum(len(piece.text) for piece in cover([Piece(wide, wide, len(wide))], lambda text: text + "y" * 1000)) > 5000
+    )

@@ -33,7 +33,11 @@ def test_the_plain_text_says_the_same_without_styles() -> None:
 
 
 @pytest.mark.parametrize(
-    "markdown", ["", " \n\t\n", "\x00\x1b[31m\x1b[0m", "```\n\n```", "#", "\u200b\ufeff", "&nbsp;", "\u2800"]
+    "markdown",
+    [
+        *("", " \n\t\n", "\x00\x1b[31m\x1b[0m\x1b(B", "```\n\n```", "#", "\u200b\ufeff", "&nbsp;", "\u2800"),
+        *("&#13;", "\u00ad", "\u2060", "\u115f", "&shy;", "<br>"),
+    ],
 )
 def test_what_shows_nothing_makes_no_message(markdown: str) -> None:
     assert render(markdown) == []
@@ -49,6 +53,8 @@ def test_what_shows_nothing_makes_no_message(markdown: str) -> None:
         ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
         ("a\ud83d\ude00b\udc00c", "a😀b\ufffdc"),
         ("a\u202eb", "ab"),
+        ("ab&#13;cd", "ab\ncd"),
+        ("<br>one<br>", "one"),
         ("a&#8238;b [c](d&#8238;e)", "ab c (de)"),
         ("|a|\n|-|\n|b&#10;c|", "a\n───\nb c"),
         ("\ufeff# title", "title"),
