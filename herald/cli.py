@@ -94,9 +94,11 @@ def _render(files: Sequence[str], *, as_json: bool) -> int:
         for line in lines:
             sys.stdout.buffer.write(f"{line}\n".encode())
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # whoever reads has had enough; what is left in the buffer must not be tried again at exit
+    except OSError as exc:
+        # what is left in the buffer must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(exc, BrokenPipeError):  # whoever reads has had enough
+            raise HeraldError(f"the output cannot be written: {exc.strerror}", "is the disk full?") from exc
     return 0
 
 

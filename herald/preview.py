@@ -46,8 +46,14 @@ def _message(name: str, number: int, count: int, piece: Piece) -> Iterator[str]:
 def _texts(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name in files or [_STDIN]:
         try:
-            content = sys.stdin.buffer.read() if name == _STDIN else Path(name).read_bytes()
+            content = _standard_input() if name == _STDIN else Path(name).read_bytes()
         except OSError as exc:
             hint = "name a Markdown file, or leave it out to read standard input"
             raise HeraldError(f"{name} cannot be read: {exc.strerror}", hint) from exc
         yield name, content.decode("utf-8-sig", "replace")
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise HeraldError("standard input is closed", "name a Markdown file, or redirect one")
+    return sys.stdin.buffer.read()

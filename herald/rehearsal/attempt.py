@@ -23,6 +23,7 @@ from herald.environment import gather
 from herald.errors import HeraldError
 from herald.rehearsal import stand_in
 from herald.rehearsal.bot_api import OWNER, BotApi
+from herald.rehearsal.chat import ChatMessage
 from herald.rehearsal.page import Page
 from herald.rehearsal.service import Service
 
@@ -82,12 +83,18 @@ async def _ask(question: str, *, scripted: bool) -> int:
             await service.until(lambda service: service.idle or service.ended, _ANSWER_S)
             if service.ended:
                 return _give_up(service)
-            answer = "\n\n".join(api.texts())
+            answer = "\n\n".join(_shown(message) for message in api.messages() if message.from_bot)
             encoding = sys.stdout.encoding
             # a terminal obeys control characters, and these come from Claude
             answer = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", answer)
             print(answer.encode(encoding, "replace").decode(encoding))  # noqa: T201 - this command's output
     return 0
+
+
+def _shown(message: ChatMessage) -> str:
+    """Return what stands for a message of the bot in a terminal."""
+    file = message.fields.get("document")
+    return f"[file {file['file_name']}, {file['file_size']} bytes] {message.text}" if file else message.text
 
 
 async def _chat(*, scripted: bool) -> int:

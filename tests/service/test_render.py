@@ -80,6 +80,17 @@ def test_a_reader_who_has_had_enough_is_no_error(tmp_path: Path) -> None:
     assert (done.stdout[:9], done.stderr) == (b'{"file":"', b"")
 
 
+def test_a_full_disk_and_a_closed_input_are_told_in_a_sentence() -> None:
+    herald = f"{sys.executable} -m herald.cli render"
+    for command, words in (
+        (f"echo hi | {herald} > /dev/full", b"error: the output cannot be written: No space left on device\n"),
+        (f"{herald} <&-", b"error: standard input is closed\n"),
+    ):
+        done = subprocess.run(["bash", "-c", command], env={"PATH": "/usr/bin:/bin"}, capture_output=True, timeout=60)
+        assert done.returncode == 1
+        assert done.stderr.startswith(words)
+
+
 def test_rendering_needs_no_telegram_library() -> None:
     code = (
         "import sys; from herald import cli; sys.argv[1:] = ['render']; cli.main();"

@@ -21,6 +21,12 @@ def test_a_question_is_answered_through_the_whole_path(tmp_path: Path) -> None:
     assert "scripted stand-in" in ended.stderr
 
 
+def test_a_file_is_named_in_the_terminal(tmp_path: Path) -> None:
+    ended = herald_try(tmp_path, "--scripted", "word " * 2000, HERALD_MAX_MESSAGES="1")
+    assert "[file answer.md, 10" in ended.stdout
+    assert ended.stdout.endswith(" bytes] The whole answer; in the chat it would be 3 messages.\n")
+
+
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     ended = herald_try(tmp_path, "--scripted", "hello")
     assert ended.returncode == 0, ended.stderr
