@@ -112,7 +112,9 @@ async def test_stop_right_behind_a_message_stops_that_message(
         h.api.text("/stop")
         await h.says("Stopped.")
         await h.idle()
-        assert len(h.api.texts()) == 1
+        # on a busy machine Claude has written a word by then, which is kept
+        assert h.api.texts()[-1].startswith("Stopped.")
+        assert not any("Nothing is running" in text for text in h.api.texts())
 
 
 async def test_stop_ends_a_running_tool(real_herald: RealHerald, messages_api: MessagesApi) -> None:
