@@ -184,6 +184,7 @@ class _Layout:
             language, caption = "", f"{language} {caption}"
         if caption.strip():
             self._put(prose_runs(caption.strip(), (ITALIC,)), token, leads=True)
+            self._close_up = self._lists > 0 and token.content.strip() != ""
         self._put_pre(token.content, token, language)
 
     def _put_pre(self, text: str, token: Token, language: str = "") -> None:

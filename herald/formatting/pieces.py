@@ -65,6 +65,11 @@ class Packer:
         other._pieces, other._blocks, other._size = self._pieces.copy(), self._blocks.copy(), self._size
         return other
 
+    @property
+    def finished(self) -> int:
+        """How many messages are finished."""
+        return len(self._pieces)
+
     def finish(self) -> list[Piece]:
         """End the last message and return all."""
         self._end_message(len(self._blocks))

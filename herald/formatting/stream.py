@@ -70,8 +70,8 @@ class Stream:
         return mask(text, self._secrets)
 
     def _cover(self, pieces: list[Piece]) -> list[Piece]:
-        """Cover messages that are finished once, and the last one again."""
-        for piece in pieces[len(self._covered) : -1]:
+        """Cover messages that cannot change any more once, and the others again."""
+        for piece in pieces[len(self._covered) : self._packer.finished]:
             self._covered.append(cover([piece], self._hide))
         finished = [piece for covered in self._covered for piece in covered]
         return finished + cover(pieces[len(self._covered) :], self._hide)
@@ -101,7 +101,7 @@ class Stream:
     def _pack(self, tokens: list[Token], lines: list[str]) -> list[Block]:
         """Pack what is final, and return the blocks that are not."""
         starts = _top_level(tokens)
-        kept = _first_that_may_change(tokens, starts)
+        kept = _first_that_may_change(tokens, starts, len(lines))
         if kept:
             at = starts[kept]
             self._add(self._packer, self._blocks(tokens[:at], lines))
@@ -126,7 +126,7 @@ class Stream:
         at = parts[-1]
         line = tokens[at].map[0]  # type: ignore[index]  # items and rows have a map
         packed = self._blocks([*tokens[:at], closing], lines)
-        if header and packed[0].frame:
+        if header and packed and packed[0].frame:
             return self._blocks(tokens, lines)
         self._add(self._packer, packed)
         self._advance(lines, line)
@@ -135,11 +135,9 @@ class Stream:
         return lay_out([opening, *header, *tokens[at:]], lines, rest_of=of)
 
     def _pack_code(self, tokens: list[Token], lines: list[str]) -> list[Block]:
-        """Pack the lines of a code block that is open and must be cut anyway, but for the last one."""
+        """Pack the lines of a code block that must be cut anyway, but for the last one."""
         blocks = self._blocks(tokens, lines)
-        token = tokens[0]
-        is_open = token.content.count("\n") + 1 >= len(lines) - 1
-        if not is_open or len(blocks) != 1 or (blocks[0].size.fits(LIMIT) and not self._rest):
+        if len(blocks) != 1:
             return blocks
         code = blocks[0].text.split("\n")
         last = len(code) - 1
@@ -150,6 +148,8 @@ class Stream:
         first = next(index for index, line in enumerate(lines) if index and line.strip())
         frame = self._rest.frame if self._rest else blocks[0].frame
         packed = Block([Run("\n".join(code[:last]))], frame, blocks[0].gap)
+        if packed.size.fits(LIMIT) and not self._rest:
+            return blocks
         if self._rest:
             self._packer.fill_with(packed, "\n")
         else:
@@ -188,10 +188,13 @@ def _top_level(tokens: Sequence[Token]) -> list[int]:
     return starts
 
 
-def _first_that_may_change(tokens: Sequence[Token], starts: Sequence[int]) -> int:
+def _first_that_may_change(tokens: Sequence[Token], starts: Sequence[int], line_count: int) -> int:
     """Return which of the blocks is the first that more text may change."""
     heads = [tokens[start] for start in starts]
     kept = max(len(heads) - 1, 0)
+    # what begins in the last lines, such as a rule or a table, may yet turn out to be text of the paragraph before
+    if kept and heads[kept].map[0] >= line_count - 2:  # type: ignore[index]
+        kept -= 1
     # bullets may yet belong to the numbers before them
     while kept and heads[kept].type in _LISTS and heads[kept - 1].type in _LISTS:
         kept -= 1

@@ -26,6 +26,8 @@ def table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     delimiters = _text(state, start + 1)
     if delimiters[:1] not in ("|", "-", ":") or not delimiters or state.is_code_block(start + 1):
         return False
+    if delimiters[:2] in ("-", "- ", "-\t"):
+        return False  # an item of a list
     header_text = _text(state, start)
     if "|" not in header_text or not _DELIMITER_ROW.fullmatch(delimiters):
         return False
