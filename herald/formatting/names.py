@@ -39,7 +39,7 @@ def names_in(text: str) -> Iterator[tuple[int, int]]:
         begin = max(at, text.rfind(" ", at, suspect.start()) + 1, text.rfind("\n", at, suspect.start()) + 1)
         end = space.start() if (space := _SPACE.search(text, suspect.end())) else len(text)
         word = text[begin:end]
-        if "://" not in word and not word.startswith("www."):
+        if not word.startswith("www."):
             for found in _NAME.finditer(word):
                 if _is_meant_as_code(found):
                     yield begin + found.start(), begin + found.end()

@@ -90,6 +90,7 @@ async def test_a_table_is_an_ordinary_message_by_default(herald: Herald) -> None
     async with herald(f"result {TABLE}") as h:
         h.api.text("hi")
         await h.says("a │ b")
+        assert "rich_message" not in h.api.messages()[-1].fields
 
 
 @pytest.mark.parametrize("code", [400, 404])
@@ -98,6 +99,7 @@ async def test_a_refused_rich_message_comes_as_an_ordinary_one(herald: Herald, c
         h.api.refuse("sendRichMessage", code)
         h.api.text("hi")
         await h.says("a │ b")
+        assert "rich_message" not in h.api.messages()[-1].fields
 
 
 async def test_a_reply_to_a_rich_message_is_read(herald: Herald) -> None:
