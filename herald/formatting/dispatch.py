@@ -72,7 +72,7 @@ def hasten(parser: MarkdownIt) -> None:
     active = _active(ruler)
     block = _by_first(active, _BLOCK)
     for name, rule in active:
-        ruler.at(name, rule, {"alt": ["paragraph", "reference"] if name == "table" else []})
+        ruler.at(name, rule, {"alt": ["paragraph", "reference"] if name == "models_table" else []})
     for end, names, chains in _ENDS:
         enders = _by_first([(name, rule) for name, rule in active if name in names], _BLOCK)
         ruler.push(end, partial(_ends, rules=enders), {"alt": chains})

@@ -49,9 +49,8 @@ def _parser() -> MarkdownIt:
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     parser.normalizeLink = parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
     footnote_plugin(parser, inline=False, move_to_end=False)
-    paragraph_ends = ["paragraph", "reference", "blockquote"]
-    parser.block.ruler.at("blockquote", _shallow(blockquote), {"alt": [*paragraph_ends, "list"]})
-    parser.block.ruler.at("list", _shallow(list_block), {"alt": paragraph_ends})
+    parser.block.ruler.at("blockquote", _shallow(blockquote))
+    parser.block.ruler.at("list", _shallow(list_block))
     syntax.extend(parser)
     parser.inline.ruler2.disable("fragments_join")  # inline.py joins what was cut up
     hasten(parser)

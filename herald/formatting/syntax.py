@@ -51,13 +51,12 @@ _FENCE_LINE = re.compile(r"(`{3,}|~{3,})([A-Za-z][\w+#.-]*)?\s*")
 
 
 def extend(parser: MarkdownIt) -> None:
-    """Teach the parser these rules, in the order in which they must be tried."""
-    ends = ["paragraph", "reference", "blockquote", "list"]
-    parser.block.ruler.at("table", table, {"alt": ["paragraph", "reference"]})
-    parser.block.ruler.enable("table")
-    parser.block.ruler.at("fence", _fence, {"alt": ends})
-    parser.block.ruler.after("fence", "math_block", _math_block, {"alt": ends})
-    parser.block.ruler.after("fence", "details", _details, {"alt": ends})
+    """Teach the parser these rules, in the order in which they must be tried; dispatch.py says what each may end."""
+    # A table may stand in an item, a quote or behind a heading's mark: what begins one of these comes first.
+    parser.block.ruler.before("lheading", "models_table", table)
+    parser.block.ruler.at("fence", _fence)
+    parser.block.ruler.after("fence", "math_block", _math_block)
+    parser.block.ruler.after("fence", "details", _details)
     parser.inline.ruler.before("escape", "math_inline", _math_inline)
     parser.inline.ruler.after("escape", "bare_url", _bare_url)
     parser.inline.ruler.before("emphasis", "dunder", _dunder)
