@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from herald.claude import orphans
+from herald.claude import orphans, terminals, transcripts
 from herald.claude.events import Started, TaskEnded, TaskStarted
 from herald.claude.process import Child, argv, environment
 from herald.config import Config
 from herald.mailbox import Said
 from herald.model import Place, Session
+from herald.storage.journal import Entry
 from herald.storage.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Companion:
         self._tell = tell
         self._number = 0
         self._background: set[str] = set()
+        self._forks = False
         self.expects_unasked = False
         self.child: Child | None = None
 
@@ -83,11 +86,12 @@ class Companion:
         if self.child is None:
             self._number += 1
             number = self._number
-            command = argv(self._config, self.session)
+            command = argv(self._config, self.session, forks=self._forks)
             mark = orphans.child_mark(orphans.herald_mark(self._config.state_dir))
             self.child = await Child.start(
                 command, self.cwd, self._env, mark, lambda event: self._tell(Said(number, event))
             )
+            self._forks = False
         return self.child
 
     async def end(self) -> None:
@@ -99,6 +103,26 @@ class Companion:
             # it stays known until it has ended, so that nobody else collects its exit status
             await self.child.end()
             self.child = None
+
+    def fork(self) -> None:
+        """Let the next child go on with a copy of the session."""
+        self._forks = True
+
+    def open_in_a_terminal(self) -> terminals.Terminal | None:
+        """Find another process that has the session open."""
+        if self.session is None or self._forks:
+            return None
+        own_pids = {self.child.pid} if self.child else set()
+        return terminals.open_elsewhere(self._env, self.session.session_id, own_pids)
+
+    def close_terminal(self, terminal: terminals.Terminal) -> None:
+        log.info("the owner takes the session over place=%s pid=%d", self._place, terminal.pid)
+        terminals.ask_to_end(terminal)
+
+    async def fate_of(self, prompt_uuid: str, entry: Entry) -> transcripts.Fate:
+        """Find out what became of a prompt that an earlier child was given. Raises OSError."""
+        # a transcript can have a hundred megabytes
+        return await asyncio.to_thread(transcripts.fate, self._env, prompt_uuid, entry.session_id, entry.given_at)
 
     def remember(self, session_id: str) -> None:
         """Keep this as the session to go on with. Raises OSError when it cannot be saved."""

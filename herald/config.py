@@ -39,6 +39,7 @@ class Config:
     idle_s: float
     stall_s: float
     turn_timeout_s: float
+    max_processes: int
     state_dir: Path
     drain_s: float
     max_messages: int
@@ -77,6 +78,7 @@ def load(env: Mapping[str, str]) -> Config:
         idle_s=reader.take("CLAUDE_IDLE_S", "600", _seconds),
         stall_s=reader.take("CLAUDE_STALL_S", "600", _positive_seconds),
         turn_timeout_s=reader.take("CLAUDE_TURN_TIMEOUT_S", "7200", _positive_seconds),
+        max_processes=reader.take("CLAUDE_MAX_PROCESSES", "3", _count),
         state_dir=reader.take(
             "HERALD_STATE_DIR", _default_state_dir(env), lambda text: _absolute_folder(expand(text, home))
         ),

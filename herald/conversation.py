@@ -12,7 +12,6 @@ import shlex
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from uuid import UUID, uuid5
 
 from herald.claude import failures
 from herald.claude.events import (
@@ -24,24 +23,31 @@ from herald.claude.events import (
     Started,
     TaskEnded,
     TaskStarted,
+    ToolStarted,
 )
 from herald.companion import Companion
 from herald.config import Config
-from herald.errors import HeraldError, SessionExpired
+from herald.desk import AFTER_CUT, Desk
+from herald.errors import HeraldError, SessionExpired, TurnCut
 from herald.exchange import End, Exchange
-from herald.mailbox import Close, Job, Mailbox, NewSession, Said, Stop
-from herald.model import Decision, Incoming, Place
+from herald.mailbox import Close, Job, Mail, Mailbox, MakeRoom, NewSession, Said, Stop
+from herald.model import Choice, Decision, Incoming, Place, Tap
+from herald.seats import Seats
+from herald.storage.journal import Entry
 from herald.telegram.reply import Reply
 
 log = logging.getLogger(__name__)
 
-# The namespace of prompt uuids; it must never change, or a resent prompt would run twice.
-_PROMPTS = UUID("6f0e6c9e-6a38-4d0b-9f6e-2f1f4a1e7c55")
 # Two quick retries of an overload are not worth a word; the third comes after four seconds.
 _RETRY_SHOWN_FROM = 3
 # The CLI begins its own turn within 0.1 s after a background task has ended.
 _UNASKED_DUE_S = 5.0
+_TERMINAL_LOOK_EVERY_S = 2.0
 _FAILED = HeraldError("herald failed on this", "its log has the details")
+
+
+class _NotNow(Exception):
+    """Herald is stopping: what was not begun stays in the journal for the next one."""
 
 
 class Conversation:
@@ -52,13 +58,17 @@ class Conversation:
         place: Place,
         config: Config,
         reply: Reply,
-        companion: Callable[[Callable[[Said], None]], Companion],
+        desk: Desk,
+        seats: Seats,
+        companion: Callable[[Callable[[Mail], None]], Companion],
         changed: Callable[[], None],
     ) -> None:
         """`companion` makes the place's Claude, given where it speaks to; `changed` is called when `busy` may have."""
         self._place = place
         self._config = config
         self._reply = reply
+        self._desk = desk
+        self._seats = seats
         self._mailbox = Mailbox()
         self._claude = companion(self._mailbox.put)
         self._changed = changed
@@ -66,25 +76,26 @@ class Conversation:
         self._exchange: Exchange | None = None
         self._running_since: float | None = None
         self._closing: Close | None = None
+        self._held: int | None = None
         self._unsaved = False
 
-    def put(self, incoming: Incoming) -> None:
-        """Take a prompt; it is answered after those before it."""
-        self._mailbox.put(incoming)
+    def put(self, job: Incoming | Entry) -> None:
+        """Take a prompt, or one that a crash has cut; it comes after those before it."""
+        self._mailbox.put(job)
         self._changed()
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, update_id: int | None) -> None:
         """Leave the session, after what is waiting now."""
         if self.busy:
             self._reply.notice("A new session begins after the present answer. /stop ends that now.")
-        self._mailbox.put(NewSession())
+        self._mailbox.put(NewSession(update_id))
 
     def stop(self) -> None:
         """Interrupt the running turn; what is waiting goes on after it."""
         self._mailbox.put(Stop(self._running_since))
 
     def close(self, drain_s: float) -> None:
-        """Let `run` return: the running turn gets `drain_s`, what is waiting is told that it was not begun."""
+        """Let `run` return: the running turn gets `drain_s`, what is waiting stays in the journal."""
         self._mailbox.put(Close(drain_s))
 
     def tell(self, text: str) -> None:
@@ -95,6 +106,17 @@ class Conversation:
         """Show at once what is wrong with herald itself."""
         self._reply.trouble(error)
 
+    def decide(self, tap: Tap, entry: Entry | None) -> bool:
+        """Carry out the owner's choice about `entry`; False if there is nothing to decide any more."""
+        if entry is not None and entry.state == "asked" and tap.choice in AFTER_CUT:
+            if incoming := self._desk.decided(tap, entry):
+                self.put(incoming)
+            return True
+        if self._held == tap.update_id:
+            self._mailbox.put(tap)
+            return True
+        return False
+
     def show_status(self) -> None:
         """Show at once what is going on."""
         state = "Idle"
@@ -102,8 +124,8 @@ class Conversation:
             state = f"Working for {self._clock() - self._running_since:.0f} s"
         elif self._exchange and self._exchange.runs:
             state = "Claude is at work by itself"
-        if waiting := len(self._waiting):
-            state += f", {waiting} waiting"
+        if self.waiting:
+            state += f", {self.waiting} waiting"
         if self._exchange and self._exchange.turn.retrying:
             state += f"\n{failures.retry_notice(self._exchange.turn.retrying)}"
         self._reply.notice(f"{state}\n{self._claude.describe()}")
@@ -111,6 +133,11 @@ class Conversation:
     @property
     def busy(self) -> bool:
         return self._running_since is not None or bool(self._waiting) or not self._mailbox.is_empty
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for their turn."""
+        return len(self._waiting)
 
     @property
     def child_pid(self) -> int | None:
@@ -130,30 +157,44 @@ class Conversation:
         try:
             match job:
                 case Incoming():
-                    async with self._reply.working():
-                        await self._answer(job)
+                    await self._answer(job)
+                case Entry():
+                    await self._take_up(job)
                 case NewSession():
-                    await self._leave_session()
+                    await self._leave_session(job)
+        except _NotNow:
+            self._waiting.appendleft(job)
         except HeraldError as exc:
             log.warning("not answered place=%s: %s", self._place, exc.message)
-            self._reply.trouble(exc)
+            self._fail(job, exc)
         except Exception:  # the boundary: one prompt that breaks herald must not take the others along
             log.exception("herald failed on a message place=%s", self._place)
-            self._reply.trouble(_FAILED)
+            self._fail(job, _FAILED)
         finally:
-            self._running_since = None
+            self._held = self._running_since = None
+            self._seats.rest(self._place)
             self._changed()
+
+    def _line_up(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._changed()
+
+    def _fail(self, job: Job, error: HeraldError) -> None:
+        if isinstance(job, NewSession):
+            self._reply.trouble(error)
+        else:
+            self._desk.failed(job, error)
 
     async def _next_job(self) -> Job | None:
         """Wait for the next job, and meanwhile for what Claude says unasked; None when closed."""
         while True:
             if self._closing:
-                self._say_goodbye()
+                await self._say_goodbye()
                 return None
             if self._waiting:
                 return self._waiting.popleft()
             match mail := await self._mailbox.next_within(self._idle_s()):
-                case Incoming() | NewSession():
+                case Incoming() | NewSession() | Entry():
                     return mail
                 case Stop(running_since=since) if since is None and not (self._exchange and self._exchange.runs):
                     self._reply.notice("Nothing is running.")
@@ -162,7 +203,7 @@ class Conversation:
                 case _:
                     await self._meanwhile(mail)
 
-    async def _meanwhile(self, mail: Stop | Said | None) -> None:
+    async def _meanwhile(self, mail: Mail | None) -> None:
         """Handle what comes between prompts; None is that nothing came in time."""
         end = None
         try:
@@ -170,6 +211,8 @@ class Conversation:
                 case None if self._exchange and self._exchange.runs:
                     end = self._exchange.time_is_up(self._clock())
                 case None:
+                    await self._part()
+                case MakeRoom() if not (self._exchange and self._exchange.runs) and not self._claude.in_background:
                     await self._part()
                 case Stop() if self._exchange and self._exchange.runs:
                     self._exchange.interrupt(HeraldError("stopped"), self._clock())
@@ -182,37 +225,52 @@ class Conversation:
             self._reply.trouble(_FAILED)
             await self._part()
 
+    async def _take_up(self, entry: Entry) -> None:
+        """Find out what became of a message that Claude had when herald crashed, and go on from there."""
+        if self._desk.is_too_dangerous(entry):
+            return
+        try:
+            fate = await self._claude.fate_of(self._desk.prompt_uuid(entry), entry)
+        except OSError as exc:
+            raise TurnCut(f"herald crashed, and what became of this cannot be read: {exc.strerror}") from exc
+        if incoming := await self._desk.taken_up(entry, fate):
+            await self._answer(incoming)
+
     async def _answer(self, incoming: Incoming) -> None:
-        prompt_uuid = str(uuid5(_PROMPTS, f"{self._config.bot_id}:{incoming.update_id}:0"))
-        began_at = self._clock()
-        end = await self._ask(incoming.text, prompt_uuid)
-        if isinstance(end.trouble, SessionExpired):
-            log.warning("session expired place=%s session=%s", self._place, self._claude.session)
-            await self._part()
-            self._save(self._claude.forget)
-            self._reply.notice("Claude does not know the earlier session any more: a new one begins here.")
-            end = await self._ask(incoming.text, prompt_uuid)
-        self._show(end)
-        if end.turn.finished is None:
-            await self._part()
+        async with self._reply.working():
+            began_at = self._clock()
+            end = await self._ask(incoming)
+            if isinstance(end.trouble, SessionExpired):
+                log.warning("session expired place=%s session=%s", self._place, self._claude.session)
+                await self._part()
+                self._save(self._claude.forget)
+                self._reply.notice("Claude does not know the earlier session any more: a new one begins here.")
+                end = await self._ask(incoming)
+            await self._desk.answered(end, incoming)
+            if end.turn.finished is None:
+                await self._part()
         seconds = self._clock() - began_at
         cost = end.turn.finished.cost_usd if end.turn.finished else None
         log.info("turn finished place=%s seconds=%.1f total_cost_usd=%s", self._place, seconds, cost)
 
-    async def _ask(self, text: str, prompt_uuid: str) -> End:
-        """Give one prompt to Claude and follow the turn to its end. Raises ClaudeNotFound."""
+    async def _ask(self, incoming: Incoming) -> End:
+        """Give one prompt to Claude and follow the turn to its end. Raises ClaudeNotFound, _NotNow."""
+        await self._until_session_is_free(incoming)
+        await self._until_seated()
         child = await self._claude.wake()
         if self._exchange is None or self._exchange.child is not child:
             self._exchange = Exchange(child, self._config)
         exchange = self._exchange
-        exchange.prompt(text, prompt_uuid, self._clock())
+        session = self._claude.session
+        self._desk.given(incoming, session.session_id if session else None)
+        exchange.prompt(incoming.text, self._desk.prompt_uuid(incoming), self._clock())
         if self._closing:
             exchange.drain(self._clock() + self._closing.drain_s)
         while True:
             end = None
             match mail := await self._mailbox.next_within(exchange.left_s(self._clock())):
                 case None:
-                    end = exchange.time_is_up(self._clock())
+                    end = self._run_out_of_time(exchange)
                 case Stop(running_since=since):
                     # one that was meant for the turn before must not hit this one
                     if since in (None, self._running_since):
@@ -220,14 +278,76 @@ class Conversation:
                 case Close():
                     self._closing = mail
                     exchange.drain(self._clock() + mail.drain_s)
-                case Incoming() | NewSession():
-                    self._waiting.append(mail)
+                case Incoming() | NewSession() | Entry():
+                    self._line_up(mail)
                 case Said() if self._claude.said_now(mail):
+                    match mail.event:
+                        case Started(session_id=session_id):
+                            self._desk.started(incoming, session_id)
+                        case ToolStarted() if not exchange.turn.has_acted:
+                            self._desk.acted(incoming)
                     end = self._hear(exchange, mail.event)
             if end and not end.asked:
-                self._show(end)
+                await self._desk.answered(end)
             elif end:
                 return end
+
+    async def _until_session_is_free(self, incoming: Incoming) -> None:
+        """Where a terminal has the session open, let the owner decide: both at once would lose one's messages."""
+        asked = False
+        while terminal := self._claude.open_in_a_terminal():
+            if not asked:
+                self._desk.ask_about_terminal(incoming, terminal)
+                self._held = incoming.update_id
+                asked = True
+            tap = await self._hold(_TERMINAL_LOOK_EVERY_S)
+            if tap is None:
+                continue
+            self._reply.decided(tap.message_id, tap.question, tap.choice.value)
+            if tap.choice is Choice.TAKE_OVER:
+                self._claude.close_terminal(terminal)
+            elif tap.choice is Choice.FORK:
+                await self._part()
+                self._claude.fork()
+                return
+
+    async def _until_seated(self) -> None:
+        """Wait until there may be one more process."""
+        told = False
+        while not self._seats.take(self._place, self._mailbox.put):
+            if not told:
+                count = self._config.max_processes
+                hint = f"CLAUDE_MAX_PROCESSES={count} allows no more; this begins when one of them has ended"
+                self._reply.trouble(HeraldError("other chats keep Claude busy", hint))
+                told = True
+            await self._hold(None)
+
+    async def _hold(self, patience_s: float | None) -> Tap | None:
+        """Wait for one mail while a prompt cannot be given to Claude yet; return it if it is the owner's choice.
+
+        Raises HeraldError when the owner does not want it any more, _NotNow when herald stops.
+        """
+        match mail := await self._mailbox.next_within(patience_s):
+            case Tap():
+                return mail
+            case Stop():
+                self._seats.withdraw(self._place)
+                raise HeraldError("stopped before it began")
+            case Close():
+                self._closing = mail
+                raise _NotNow
+            case Incoming() | NewSession() | Entry():
+                self._line_up(mail)
+            case Said():
+                await self._meanwhile(mail)
+        return None
+
+    def _run_out_of_time(self, exchange: Exchange) -> End | None:
+        """Interrupt the turn, and say so; its end if that was done before."""
+        end = exchange.time_is_up(self._clock())
+        if end is None and not self._closing:
+            self._reply.progress("Claude does not answer any more. Interrupting it.")
+        return end
 
     def _hear(self, exchange: Exchange, event: Event) -> End | None:
         """Do what an event asks for at once, remember, refuse, show; then let it count for the turn."""
@@ -250,25 +370,21 @@ class Conversation:
                 self._reply.progress(failures.retry_notice(event))
         return exchange.hear(event, self._clock())
 
-    def _show(self, end: End) -> None:
-        if end.turn.answer or (end.asked and not end.trouble):
-            self._reply.answer(end.turn.answer)
-        if end.trouble:
-            self._reply.trouble(end.trouble)
-
     async def _end_unasked(self, end: End) -> None:
         """Show what Claude did by itself: it begins a turn when a background task ends."""
         if end.turn.started or end.turn.answer:
-            self._show(end)
+            await self._desk.answered(end)
         if end.turn.finished is None:
             log.warning("claude has ended or must be ended place=%s: %s", self._place, end.trouble)
             self._tell_background()
             await self._part()
+        self._seats.rest(self._place)
 
     async def _part(self) -> None:
         """End the child; the session stays."""
         self._exchange = None
         await self._claude.end()
+        self._seats.leave(self._place)
 
     def _save(self, change: Callable[[], None]) -> None:
         """Change what is remembered of the session; a disk that refuses is told and changes nothing else."""
@@ -283,15 +399,16 @@ class Conversation:
         else:
             self._unsaved = False
 
-    async def _leave_session(self) -> None:
+    async def _leave_session(self, job: NewSession) -> None:
         session, cwd = self._claude.session, self._claude.cwd
-        self._cut_short(HeraldError("this ended with the session"))
+        await self._cut_short(HeraldError("this ended with the session"))
         await self._part()
         if session is None:
-            self._reply.notice("Your next message begins a new session.")
+            self._desk.left_session(job.update_id, "Your next message begins a new session.")
             return
         self._save(self._claude.forget)
-        self._reply.notice(
+        self._desk.left_session(
+            job.update_id,
             f"Your next message begins a new session. The last one was {session.session_id}; "
             "to go on with it in a terminal:",
             f"cd {shlex.quote(str(cwd))} && claude --resume {shlex.quote(session.session_id)}",
@@ -301,7 +418,7 @@ class Conversation:
         return asyncio.get_running_loop().time()
 
     def _waiting_hint(self) -> str:
-        return f"{len(self._waiting)} waiting, the next one begins now" if self._waiting else ""
+        return f"{self.waiting} waiting, the next one begins now" if self._waiting else ""
 
     def _idle_s(self) -> float | None:
         """How long the present child may be silent between prompts before it is ended; None is for ever."""
@@ -313,21 +430,19 @@ class Conversation:
             return None
         return max(self._config.idle_s, _UNASKED_DUE_S if self._claude.expects_unasked else 0)
 
-    def _say_goodbye(self) -> None:
-        """Herald is stopping: tell what was not begun, and what ends with the child."""
-        for mail in (*self._waiting, *self._mailbox.empty_out()):
-            if isinstance(mail, Incoming):
-                log.warning("message not begun place=%s", self._place)
-                beginning = mail.text if len(mail.text) <= 60 else mail.text[:60] + "…"
-                error = HeraldError(f"herald is stopping and has not begun this: {beginning}", "send it again")
-                self._reply.trouble(error)
+    async def _say_goodbye(self) -> None:
+        """Herald is stopping: tell what waits for the next one, and what ends with the child."""
+        waiting = [mail for mail in (*self._waiting, *self._mailbox.empty_out()) if isinstance(mail, Incoming | Entry)]
         self._waiting.clear()
-        self._cut_short(HeraldError("herald is stopping and had to interrupt this", "the session is kept"))
+        if waiting:
+            messages = "1 message waits" if len(waiting) == 1 else f"{len(waiting)} messages wait"
+            self._reply.notice(f"Herald is stopping. {messages} and will be answered when it is back.")
+        await self._cut_short(HeraldError("herald is stopping and had to interrupt this", "the session is kept"))
 
-    def _cut_short(self, cause: HeraldError) -> None:
+    async def _cut_short(self, cause: HeraldError) -> None:
         """Show what Claude was doing by itself, which ends with the child."""
         if self._exchange and self._exchange.turn.started:
-            self._show(End(self._exchange.turn, cause, asked=False))
+            await self._desk.answered(End(self._exchange.turn, cause, asked=False))
         self._tell_background()
 
     def _tell_background(self) -> None:

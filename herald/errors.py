@@ -5,8 +5,10 @@ HeraldError                 what the user reads: lower-case, no full stop; the h
 ├── AlreadyRunning          another copy holds the lock: exit status 75
 ├── PollingFailed           Telegram could not be polled for too long: exit status 75
 ├── SessionsUnreadable      sessions.json was moved aside
+├── StateUnwritable         the disk refuses what must be on it
 ├── ClaudeNotFound          the CLI cannot be started
 └── ClaudeFailed            a turn ended without an answer; the session is kept
+    ├── TurnCut             it was cut short: its owner decides how to go on
     ├── SessionExpired      the CLI does not know the session id any more
     └── NotLoggedIn         the CLI has no valid login
 """
@@ -46,11 +48,19 @@ class SessionsUnreadable(HeraldError):
     pass
 
 
+class StateUnwritable(HeraldError):
+    pass
+
+
 class ClaudeNotFound(HeraldError):
     pass
 
 
 class ClaudeFailed(HeraldError):
+    pass
+
+
+class TurnCut(ClaudeFailed):
     pass
 
 

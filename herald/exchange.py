@@ -9,7 +9,7 @@ from herald.claude.events import Event, Finished, Gone, Started
 from herald.claude.process import Child
 from herald.claude.turn import Turn, advance, answers
 from herald.config import Config
-from herald.errors import ClaudeFailed, HeraldError, SessionExpired
+from herald.errors import HeraldError, SessionExpired, TurnCut
 from herald.patience import Patience
 
 
@@ -20,6 +20,11 @@ class End:
     turn: Turn
     trouble: HeraldError | None
     asked: bool = True
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the chat is to be shown an answer, be it one without a word."""
+        return bool(self.turn.answer) or (self.asked and not self.trouble)
 
 
 class Exchange:
@@ -88,8 +93,7 @@ class Exchange:
                     self._patience = None
                 return unasked
             case _ if self.turn.given_before:
-                hint = "send it again if you miss the answer"
-                return self._ended(HeraldError("Claude had this message before herald was restarted", hint))
+                return self._ended(TurnCut("Claude had this message before, and its answer is not known"))
         return None
 
     def _ended(self, trouble: HeraldError | None) -> End:
@@ -113,8 +117,7 @@ class Exchange:
             return self._cause
         status = f"exit status {gone.exit_status}" if gone.exit_status >= 0 else f"signal {-gone.exit_status}"
         words = f": {gone.last_words}" if gone.last_words else ""
-        hint = "the session is kept: send the message again, or /new if this goes on"
-        return ClaudeFailed(f"claude ended in the middle ({status}){words}", hint)
+        return TurnCut(f"claude ended in the middle ({status}){words}", "the session is kept; /new if this goes on")
 
     @property
     def _cause(self) -> HeraldError | None:

@@ -1,4 +1,4 @@
-"""What arrives at a conversation: prompts, commands, and what Claude says, in one queue for its one task."""
+"""What arrives at a conversation: prompts, commands, taps, and what Claude says, in one queue for its one task."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import asyncio
 from dataclasses import dataclass
 
 from herald.claude.events import Event
-from herald.model import Incoming
+from herald.model import Incoming, Tap
+from herald.storage.journal import Entry
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """The owner wants to leave the session, in turn."""
+    """The owner wants to leave the session, in turn. `update_id` is None if a prompt of the same update follows."""
+
+    update_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,19 @@ class Said:
     event: Event
 
 
-Job = Incoming | NewSession
-Mail = Job | Stop | Close | Said
+@dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """Another place needs a process, and this one's has been idle for longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomMade:
+    """A process may be started now, perhaps."""
+
+
+# An Entry is a message that Claude had when herald crashed.
+Job = Incoming | NewSession | Entry
+Mail = Job | Tap | Stop | Close | Said | MakeRoom | RoomMade
 
 
 class Mailbox:

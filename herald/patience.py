@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from herald.config import Config
-from herald.errors import ClaudeFailed, HeraldError
+from herald.errors import HeraldError, TurnCut
 
 # Claude obeys an interrupt within 0.03 s; one that has not by then is told to be stopped, and ended.
 INTERRUPT_PATIENCE_S = 1.5
@@ -50,13 +50,13 @@ class Patience:
         deadlines: list[tuple[float, HeraldError]] = [
             (
                 self._ends_at,
-                ClaudeFailed(f"stopped after {minutes:.0f} minutes, the limit of CLAUDE_TURN_TIMEOUT_S", _KEPT),
+                TurnCut(f"stopped after {minutes:.0f} minutes, the limit of CLAUDE_TURN_TIMEOUT_S", _KEPT),
             )
         ]
         if not tool_runs:
             # a tool may be silent for as long as it runs; the limit of the whole turn bounds it
-            stalled = ClaudeFailed(f"Claude has said nothing for {self._config.stall_s:.0f} s and was stopped", _KEPT)
+            stalled = TurnCut(f"Claude has said nothing for {self._config.stall_s:.0f} s and was stopped", _KEPT)
             deadlines.append((self._heard_at + self._config.stall_s, stalled))
         if self._drains_at is not None:
-            deadlines.append((self._drains_at, ClaudeFailed("herald is stopping and had to interrupt this", _KEPT)))
+            deadlines.append((self._drains_at, TurnCut("herald is stopping and had to interrupt this", _KEPT)))
         return deadlines

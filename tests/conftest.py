@@ -70,6 +70,10 @@ class Stage:
         """Wait until the phone shows each of these somewhere in the bot's messages."""
         await self.api.until(lambda api: all(any(text in shown for shown in api.texts()) for text in texts))
 
+    async def idle_again(self) -> None:
+        """Wait until something has begun and everything has ended."""
+        await self.service.until(lambda service: service.worked and service.idle)
+
     async def idle(self) -> None:
         """Wait until nothing runs and nothing is to be sent."""
         await self.service.until(lambda service: service.idle)

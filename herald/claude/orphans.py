@@ -110,6 +110,13 @@ def _ancestors() -> set[int]:
     return found
 
 
+def kill(pids: set[int]) -> None:
+    """End these processes at once."""
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
 async def end(pids: set[int]) -> None:
     """End these processes: TERM, then KILL for those still there."""
     if not pids:

@@ -34,8 +34,8 @@ _WITHHELD_PREFIXES = ("TELEGRAM_", "HERALD_", "WHISPER_", "WATCHDOG_")
 _WITHHELD = {"NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT"}
 
 
-def argv(config: Config, session: Session | None) -> list[str]:
-    """Build the command line; a session's own choices come before the settings."""
+def argv(config: Config, session: Session | None, *, forks: bool = False) -> list[str]:
+    """Build the command line; a session's own choices come before the settings. `forks` goes on with a copy of it."""
     line = [
         *(config.claude_bin, "-p", "--verbose", "--input-format", "stream-json", "--output-format", "stream-json"),
         *("--include-partial-messages", "--replay-user-messages", "--permission-prompt-tool", "stdio"),
@@ -50,6 +50,8 @@ def argv(config: Config, session: Session | None) -> list[str]:
     if session:
         # one word, so that no id can be taken for a flag
         line.append(f"--resume={session.session_id}")
+        if forks:
+            line.append("--fork-session")
     return line
 
 

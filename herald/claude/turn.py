@@ -31,6 +31,7 @@ class Turn:
     started: Started | None = None
     texts: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
+    has_acted: bool = False
     asked: frozenset[str] = frozenset()
     failure: str = ""
     retrying: Retrying | None = None
@@ -68,7 +69,7 @@ def advance(turn: Turn, event: Event) -> Turn:
         case TextDelta() | Thinking():
             return replace(turn, retrying=None)
         case ToolStarted():
-            return replace(turn, tools=turn.tools | {event.tool_use_id}, retrying=None)
+            return replace(turn, tools=turn.tools | {event.tool_use_id}, has_acted=True, retrying=None)
         case ToolFinished():
             return replace(turn, tools=turn.tools - {event.tool_use_id})
         case PermissionAsked():

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -38,6 +39,7 @@ class _Claude:
 
     program: str
     note: str
+    config_dir: Path | None = None
 
 
 async def ask(question: str, *, scripted: bool) -> int:
@@ -141,20 +143,23 @@ async def _service(api: BotApi, answering: _Claude, folder: Path, env: dict[str,
         # nobody waits for an answer after Ctrl-C
         "HERALD_DRAIN_S": "1",
     }
+    if answering.config_dir is not None:
+        # the stand-in's transcripts are nothing for the user's own folder
+        settings["CLAUDE_CONFIG_DIR"] = str(answering.config_dir)
     async with Service(env | settings, folder) as service:
         yield service
 
 
 async def _choose(folder: Path, env: dict[str, str], *, scripted: bool) -> _Claude:
     """Take the machine's Claude if it is there and logged in, otherwise the stand-in."""
-    scripted_claude = str(stand_in.install(folder / "claude"))
+    stand_in_for = partial(_Claude, str(stand_in.install(folder / "claude")), config_dir=folder / "claude")
     if scripted:
-        return _Claude(scripted_claude, "Claude is played by the scripted stand-in, as asked")
+        return stand_in_for("Claude is played by the scripted stand-in, as asked")
     program = shutil.which(expand(env.get("CLAUDE_BIN", "claude"), env.get("HOME", "/")), path=env.get("PATH"))
     if program is None:
-        return _Claude(scripted_claude, "Claude is not installed here: a scripted stand-in answers")
+        return stand_in_for("Claude is not installed here: a scripted stand-in answers")
     if not await _is_logged_in(program, env):
-        return _Claude(scripted_claude, "Claude is not logged in here (`claude`, then /login): a stand-in answers")
+        return stand_in_for("Claude is not logged in here (`claude`, then /login): a stand-in answers")
     return _Claude(program, f"Claude Code answers: {program}")
 
 

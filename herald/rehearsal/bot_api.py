@@ -22,6 +22,7 @@ from herald.rehearsal.cloud import Cloud
 from herald.rehearsal.faults import Faults, Silence, refusal
 from herald.rehearsal.files import message_fields
 from herald.rehearsal.markup import width_utf16
+from herald.rehearsal.refusal import Refused
 from herald.rehearsal.server import Server
 
 OWNER = 4242
@@ -201,6 +202,18 @@ class BotApi:
     def hang(self, method: str, *, times: int = 1) -> None:
         """Leave the next calls without an answer until the client gives up or the server stops."""
         self._faults.order(method, Silence.HANG, times)
+
+    def lose(self, method: str, *, times: int = 1) -> None:
+        """Carry the next calls out, but close their connection instead of answering."""
+        self._faults.order(method, Silence.LOSE, times)
+
+    def relent(self) -> None:
+        """Forget the faults that are still ordered."""
+        self._faults.clear()
+
+    def disturb(self, choose: Callable[[Call], Refused | Silence | None]) -> None:
+        """Ask `choose` about every call from now on for which no fault was ordered; None lets it through."""
+        self._faults.chance = choose
 
     # Waiting
 

@@ -38,6 +38,8 @@ import uuid
 from pathlib import Path
 from typing import Any, NoReturn
 
+from transcript import Transcript  # type: ignore[import-not-found]  # run as a script, it has its folder as path
+
 VERSION = "2.1.328"
 _DEMO = """You wrote:
 
@@ -112,6 +114,8 @@ class Player:
         if prompt["uuid"] in seen:
             self._say("user", **acknowledgement)
             return
+        self._transcript = Transcript(self._session_id)
+        self._transcript.prompt(prompt["uuid"], prompt["message"]["content"])
         self._session_file().write_text("\n".join([*seen, prompt["uuid"]]))
         self._prompt = prompt
         self._text = ""
@@ -124,6 +128,7 @@ class Player:
             self._play(self._next_turn(str(prompt["message"]["content"])))
         except _Interrupted:
             self._say("user", message={"role": "user", "content": "[Request interrupted by user]"})
+            self._transcript.back({"type": "text", "text": "[Request interrupted by user]"})
             self._finish(is_error=True, subtype="error_during_execution", terminal_reason="aborted_streaming",
                          errors=["[ede_diagnostic] interrupted"])  # fmt: skip
 
@@ -143,7 +148,7 @@ class Player:
             name, _, argument = command.partition(" ")
             argument = _unescape(argument)
             if name == "result":
-                self._write(argument)
+                self._write(argument, "end_turn")
                 self._finish(result=argument)
                 return
             if name == "error":
@@ -153,12 +158,14 @@ class Player:
                              terminal_reason="api_error")  # fmt: skip
                 return
             getattr(self, f"_do_{name}")(argument)
+        self._transcript.end()
         self._finish(result=self._text)
 
     def _do_text(self, words: str) -> None:
         self._write(words)
 
     def _do_unasked(self, _: str) -> None:
+        self._transcript.end()
         self._finish(result=self._text)
         self._say("system", subtype="init", session_id=self._session_id)
         self._asked = False
@@ -175,12 +182,15 @@ class Player:
 
     def _do_begin(self, name: str) -> str:
         tool_use_id = f"toolu_{uuid.uuid4().hex}"
-        self._block({"type": "tool_use", "id": tool_use_id, "name": name, "input": {}})
+        block = {"type": "tool_use", "id": tool_use_id, "name": name, "input": {}}
+        self._transcript.block(block, "tool_use")
+        self._block(block)
         return tool_use_id
 
     def _do_tool(self, name: str, output: str = "done", *, is_error: bool = False) -> None:
         tool_use_id = self._do_begin(name)
         result = {"type": "tool_result", "tool_use_id": tool_use_id, "content": output, "is_error": is_error}
+        self._transcript.back(result)
         self._say("user", message={"role": "user", "content": [result]}, session_id=self._session_id)
 
     def _do_big(self, size: str) -> None:
@@ -270,12 +280,13 @@ class Player:
             process.kill()
         os._exit(143)
 
-    def _write(self, words: str) -> None:
+    def _write(self, words: str, stop_reason: str = "tool_use") -> None:
         self._text = words
         self._say("stream_event", event={"type": "message_start"})
         for start in range(0, len(words), 40):
             delta = {"type": "text_delta", "text": words[start : start + 40]}
             self._say("stream_event", event={"type": "content_block_delta", "index": 0, "delta": delta})
+        self._transcript.block({"type": "text", "text": words}, stop_reason)
         self._block({"type": "text", "text": words})
 
     def _block(self, block: dict[str, Any], **fields: Any) -> None:

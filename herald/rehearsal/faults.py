@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from herald.rehearsal.call import Call
@@ -26,6 +27,7 @@ class Silence(enum.Enum):
 
     DROP = "the connection is closed"
     HANG = "the connection stays open"
+    LOSE = "the call has its effect, then the connection is closed"
 
 
 @dataclass(slots=True)
@@ -46,9 +48,14 @@ class Faults:
     """The faults ordered so far, each counted down per matching call; the earliest order is served first."""
 
     _ordered: list[_Fault] = field(default_factory=list)
+    # asked about each call for which nothing was ordered
+    chance: Callable[[Call], Refused | Silence | None] = lambda call: None
 
     def order(self, method: str, effect: Refused | Silence, times: int, *, html_only: bool = False) -> None:
         self._ordered.append(_Fault(method, effect, html_only, times))
+
+    def clear(self) -> None:
+        self._ordered.clear()
 
     def next_for(self, call: Call) -> Refused | Silence | None:
         """Use up one fault that matches `call`; None if the call may go through."""
@@ -56,7 +63,7 @@ class Faults:
             if fault.matches(call):
                 fault.calls_left -= 1
                 return fault.effect
-        return None
+        return self.chance(call)
 
 
 def refusal(code: int, description: str, retry_after_s: int | None) -> Refused:

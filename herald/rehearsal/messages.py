@@ -77,6 +77,19 @@ async def edit_message_text(cloud: Cloud, call: Call) -> object:
     return _edit(chat, message, kept | _text_fields(shown) | _optional("reply_markup", keyboard))
 
 
+async def edit_message_caption(cloud: Cloud, call: Call) -> object:
+    formatted = read_text(call, "caption", "caption_entities")
+    keyboard = read_keyboard(call)
+    chat, message = _find_own_message(cloud, call)
+    if "document" not in message.fields and "photo" not in message.fields:
+        raise bad_request("there is no caption in the message to edit")
+    caption = check_text(formatted, CAPTION_LIMIT, "message caption is too long")
+    replaced = {"caption", "caption_entities", "reply_markup"}
+    fields = {name: value for name, value in message.fields.items() if name not in replaced}
+    fields |= _optional("caption", caption.text) | _optional("caption_entities", caption.entities)
+    return _edit(chat, message, fields | _optional("reply_markup", keyboard))
+
+
 async def edit_message_reply_markup(cloud: Cloud, call: Call) -> object:
     keyboard = read_keyboard(call)
     chat, message = _find_own_message(cloud, call)

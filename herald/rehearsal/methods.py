@@ -132,6 +132,7 @@ METHODS: dict[str, Callable[[Cloud, Call], Awaitable[object]]] = {
     "answerCallbackQuery": _answer_callback_query,
     "deleteMessage": messages.delete_message,
     "deleteWebhook": _delete_webhook,
+    "editMessageCaption": messages.edit_message_caption,
     "editMessageReplyMarkup": messages.edit_message_reply_markup,
     "editMessageText": messages.edit_message_text,
     "getChat": _get_chat,

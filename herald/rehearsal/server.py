@@ -71,6 +71,9 @@ class Server:
         try:
             self._check_token(request.match_info["token"])
             match self._faults.next_for(call):
+                case Silence.LOSE:
+                    await self._carry_out(call)
+                    return await self._keep_silent(request, Silence.DROP)
                 case Silence() as silence:
                     return await self._keep_silent(request, silence)
                 case Refused() as ordered:

@@ -89,7 +89,7 @@ class Service:
     @property
     def idle(self) -> bool:
         """Whether nothing runs and nothing is left to be sent."""
-        return self.states[-1:] == ["STATUS=idle"]
+        return any(state.startswith("STATUS=idle") for state in self.states[-1:])
 
     async def ready(self) -> bool:
         """Wait until it serves; False if it ended instead, and `log` tells why."""

@@ -1,9 +1,12 @@
-"""The state folder and the lock in it: one running herald per folder."""
+"""One running herald per state folder, and per bot on this machine."""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,12 +41,34 @@ def locked(state_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def only_one_with(bot_token: str, api_base: str) -> Iterator[None]:
+    """Hold the name of this bot on this machine; the kernel lets go of it even after a kill. Linux only.
+
+    Raises AlreadyRunning when another process holds it: two pollers would take each other's messages.
+    """
+    if sys.platform != "linux":
+        yield  # Telegram's own 409 tells of a second poller, a little later
+        return
+    # a name that tells nothing about the token; unix(7), "abstract"
+    digest = hashlib.sha256(f"{api_base} {bot_token}".encode()).hexdigest()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
+        try:
+            holder.bind(f"\0herald-{digest[:32]}")
+        except OSError as exc:
+            raise AlreadyRunning(
+                "another herald is running with this bot token on this machine",
+                "stop that one first; a second herald needs a bot of its own from @BotFather",
+            ) from exc
+        yield
+
+
 def _make_private(state_dir: Path) -> None:
     """Take the others' rights away, but not from a folder that holds more than herald's own things."""
     if state_dir.stat().st_mode & 0o077 == 0:
         return
     names = {path.name for path in state_dir.iterdir()}
-    if names and not names & {"lock", "sessions.json"}:
+    if names and not names & {"lock", "sessions.json", "herald.db"}:
         problem = HeraldError(f"the state folder {state_dir} holds other things", "give herald a folder of its own")
         raise ConfigError(problem)
     state_dir.chmod(0o700)

@@ -70,6 +70,19 @@ async def connected(config: Config) -> AsyncIterator[Bot]:
         await session.close()
 
 
+def acknowledge(bot: Bot, tasks: asyncio.TaskGroup, tap_id: str, text: str) -> None:
+    """Answer the tap on a button, so that it stops turning; `text` is shown for a moment. Does not wait."""
+    tasks.create_task(_acknowledge(bot, tap_id, text), name="acknowledge")
+
+
+async def _acknowledge(bot: Bot, tap_id: str, text: str) -> None:
+    try:
+        await bot.answer_callback_query(tap_id, text=text or None)
+    except TelegramAPIError as exc:
+        # Telegram takes an answer for some seconds only
+        log.debug("a tap could not be answered: %s", exc)
+
+
 async def greet(bot: Bot) -> User:
     """Ask Telegram who the bot is, and set its command menu. A network that is down is waited for.
 

@@ -1,44 +1,30 @@
-"""Updates in: polls Telegram, drops strangers, and hands each message to its conversation.
+"""Updates in: drops strangers, writes the others down, and hands each to its conversation.
 
-Herald polls by itself: aiogram's polling reorders messages, moves on after a handler's exception, and one update it
-cannot parse blocks the rest. Nothing here waits for a conversation or sends.
+Nothing here waits for a conversation or sends. What is not in the journal yet is never confirmed to Telegram.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
+import orjson
 from aiogram import Bot, Dispatcher, F, Router
 from aiogram.enums import ChatType, ContentType
-from aiogram.exceptions import (
-    TelegramAPIError,
-    TelegramConflictError,
-    TelegramRetryAfter,
-    TelegramUnauthorizedError,
-)
 from aiogram.filters import Command, CommandObject
-from aiogram.methods.base import TelegramMethod
-from aiogram.types import Message, Update
+from aiogram.types import CallbackQuery, Message, Update
 from pydantic import ValidationError
 
 from herald.config import Config
 from herald.conversation import Conversation
-from herald.errors import ConfigError, HeraldError, PollingFailed
-from herald.model import Incoming, Place
+from herald.errors import HeraldError
+from herald.model import Choice, Incoming, Place, Tap
+from herald.storage.journal import Delivery, Entry, Journal
 
 log = logging.getLogger(__name__)
-
-# What a request may take beyond the long poll before it counts as failed.
-_POLL_SLACK_S = 10
-_PATIENCE_S = (1, 2, 4, 8, 15)
-_FAILURES_MAX = 10
-_FLOOD_WAIT_MAX_S = 600
-_CONFLICT_PATIENCE_S = 5
 
 HELP = """Send me a text and Claude Code answers, in the same session until you say /new.
 
@@ -47,6 +33,8 @@ HELP = """Send me a text and Claude Code answers, in the same session until you 
 /status tells what is going on
 Other commands, such as /compact or your own, go to Claude."""
 UNSUPPORTED = "I can only read text so far. Please write it."
+_FAILED = HeraldError("herald failed on this", "its log tells more")
+_CRASHES_MAX = 2
 
 # What Telegram itself reports in a chat; nobody expects an answer to it.
 _SERVICE_KINDS = frozenset(
@@ -75,104 +63,88 @@ def _without_rich(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class _RawUpdates(TelegramMethod[list[Any]]):
-    """getUpdates whose updates are not parsed yet, so that a strange one cannot spoil the others."""
-
-    __returning__: ClassVar[Any] = list[Any]
-    __api_method__: ClassVar[str] = "getUpdates"
-
-    offset: int
-    timeout: int
-    allowed_updates: list[str]
-
-
 class Door:
-    """The one poller, and the way from an update to the conversation it belongs to."""
+    """The way from an update to the conversation it belongs to. `offset` is the first update not taken yet."""
 
     def __init__(
         self,
         bot: Bot,
         config: Config,
-        long_poll_s: float,
+        journal: Journal,
         at: Callable[[Place], Conversation],
-        polled: Callable[[], None],
+        acknowledge: Callable[[str, str], None],
     ) -> None:
-        """`at` finds the conversation of a place; `polled` is called after each poll that answered or failed."""
+        """`at` finds the conversation of a place; `acknowledge` answers a tap with a word, and does not wait."""
         self._bot = bot
         self._config = config
-        self._long_poll_s = int(long_poll_s)
+        self._journal = journal
         self._at = at
-        self._polled = polled
-        self._offset = 0
+        self._acknowledge = acknowledge
         self._album = ""
         self._dispatcher = Dispatcher(disable_fsm=True)
         self._dispatcher.include_router(self._router())
+        self.offset = 0
 
-    async def poll(self) -> None:
-        """Take updates for ever. Raises PollingFailed after ten failures in a row, ConfigError on a dead token."""
-        failures = 0
-        while True:
-            try:
-                updates = await self._get_updates(self._long_poll_s)
-            except TelegramUnauthorizedError as exc:
-                raise ConfigError(HeraldError("Telegram does not accept the bot token any more", _RENEWED)) from exc
-            except TelegramConflictError as exc:
-                self._polled()
-                log.error("another program polls with this bot's token; only one may: %s", exc.message)
-                await asyncio.sleep(_CONFLICT_PATIENCE_S)
-            except TelegramAPIError as exc:
-                self._polled()
-                failures += 1
-                await self._wait_after(exc, failures)
+    async def take(self, updates: Sequence[object]) -> None:
+        """Record what the owner sent, then handle it, in order. Raises StateUnwritable; then nothing was taken."""
+        deliveries = []
+        accepted = []
+        offset = self.offset
+        for raw in updates:
+            if not isinstance(raw, dict) or type(raw.get("update_id")) is not int or raw["update_id"] < 0:
+                log.warning("an update without a number was skipped")
+                continue
+            offset = raw["update_id"] + 1
+            update = self._read(raw)
+            if update is not None and (where := _where(update)):
+                delivery = Delivery(raw["update_id"], *where, orjson.dumps(raw, default=str))
+                deliveries.append(delivery)
+                accepted.append(update)
+        new = self._journal.record(deliveries)
+        self.offset = offset
+        for update in accepted:
+            if update.update_id in new:
+                await self._feed(update)
             else:
-                self._polled()
-                failures = 0
-                taken = self._offset
-                for raw in updates:
-                    await self._take(raw)
-                if updates and self._offset == taken:
-                    # nothing in it can be confirmed, so it comes again at once
-                    await asyncio.sleep(_PATIENCE_S[-1])
+                log.info("delivered again, not taken again update_id=%d", update.update_id)
 
-    async def confirm(self) -> None:
-        """Tell Telegram that everything taken so far need not be delivered again."""
-        try:
-            await self._get_updates(0)
-        except TelegramAPIError as exc:
-            log.warning("the last updates could not be confirmed and will come again: %s", exc)
+    async def resume(self, entries: Sequence[Entry]) -> None:
+        """Hand on what was recorded before herald was started, in order."""
+        for entry in entries:
+            if entry.state == "given":
+                self._at(entry.place).put(entry)
+            elif entry.state == "received" and entry.crashes >= _CRASHES_MAX:
+                log.error("an update was set aside after crashes update_id=%d", entry.update_id)
+                self._at(entry.place).warn(
+                    HeraldError("herald has crashed twice on a message of yours", "it is set aside; write it otherwise")
+                )
+                self._journal.settle(entry.update_id)
+            elif entry.attempt:
+                self._at(entry.place).put(Incoming(entry.place, entry.update_id, entry.prompt, entry.attempt))
+            elif update := self._read(orjson.loads(entry.raw)):
+                await self._feed(update)
 
-    async def _get_updates(self, timeout_s: int) -> list[Any]:
-        method = _RawUpdates(offset=self._offset, timeout=timeout_s, allowed_updates=["message"])
-        return await self._bot(method, request_timeout=timeout_s + _POLL_SLACK_S)
-
-    async def _wait_after(self, exc: Exception, failures: int) -> None:
-        if failures >= _FAILURES_MAX:
-            hint = "is this machine's network up? under systemd herald is started again"
-            raise PollingFailed(f"polling Telegram failed {failures} times in a row: {exc}", hint) from exc
-        patience_s = _PATIENCE_S[min(failures, len(_PATIENCE_S)) - 1]
-        if isinstance(exc, TelegramRetryAfter):
-            patience_s = min(exc.retry_after, _FLOOD_WAIT_MAX_S)
-        log.warning("polling failed, again in %d s: %s", patience_s, exc)
-        await asyncio.sleep(patience_s)
-
-    async def _take(self, raw: object) -> None:
-        """Handle one update; whatever it is, it will not come again."""
-        if not isinstance(raw, dict) or type(raw.get("update_id")) is not int or raw["update_id"] < 0:
-            log.warning("an update without a number was skipped")
-            return
-        update_id = raw["update_id"]
+    def _read(self, raw: dict[str, Any]) -> Update | None:
+        """Return the update if it can be read and comes from an owner."""
         update = self._parse(raw)
         if update is None:
-            log.warning("an update that cannot be read was skipped update_id=%d", update_id)
-        elif update.message is None or not self._is_owner(update.message):
-            log.debug("dropped: not from the allow-list update_id=%d", update_id)
+            log.warning("an update that cannot be read was skipped update_id=%d", raw["update_id"])
+        elif not self._is_owners(update):
+            log.debug("dropped: not from the allow-list update_id=%d", raw["update_id"])
         else:
+            return update
+        return None
+
+    async def _feed(self, update: Update) -> None:
+        where = _where(update)
+        assert where is not None
+        with self._journal.atomic():
             try:
                 await self._dispatcher.feed_update(self._bot, update)
             except Exception:  # the boundary: one update that breaks herald must not stop the polling
-                log.exception("herald failed on an update update_id=%d", update_id)
-                self._at(Place(update.message.chat.id)).warn(HeraldError("herald failed on this", "its log tells more"))
-        self._offset = update_id + 1
+                log.exception("herald failed on an update update_id=%d", update.update_id)
+                self._at(where[0]).warn(_FAILED)
+                self._journal.settle(update.update_id)
 
     def _parse(self, raw: dict[str, Any]) -> Update | None:
         """Read an update, or at least the text in it; None for one that holds nothing to read."""
@@ -184,15 +156,22 @@ class Door:
             essentials = {name: message[name] for name in _ESSENTIALS if name in message}
             if "forward_origin" in message:
                 essentials["forward_origin"] = _FORWARDED
+        tap = raw.get("callback_query")
+        if isinstance(tap, dict) and isinstance(tap.get("message"), dict):
+            raw = {**raw, "callback_query": {**tap, "message": _without_rich(tap["message"])}}
         for candidate in (raw, {"update_id": raw["update_id"], "message": essentials}):
             with suppress(ValidationError, RecursionError):
                 return Update.model_validate(candidate, context={"bot": self._bot})
         return None
 
-    def _is_owner(self, message: Message) -> bool:
-        if message.from_user is None or message.chat.type != ChatType.PRIVATE:
+    def _is_owners(self, update: Update) -> bool:
+        sender = update.message.from_user if update.message else None
+        chat = update.message.chat if update.message else None
+        if update.callback_query is not None and isinstance(update.callback_query.message, Message):
+            sender, chat = update.callback_query.from_user, update.callback_query.message.chat
+        if sender is None or chat is None or chat.type != ChatType.PRIVATE:
             return False
-        return message.from_user.id in self._config.allowed_users
+        return sender.id in self._config.allowed_users
 
     def _router(self) -> Router:
         router = Router()
@@ -207,32 +186,53 @@ class Door:
             router.message.register(handler, command, F.forward_origin.is_(None))
         router.message.register(self._on_text, F.text)
         router.message.register(self._on_unreadable, ~F.content_type.in_(_SERVICE_KINDS))
+        router.message.register(self._on_nothing)
+        router.callback_query.register(self._on_tap)
         return router
 
-    async def _on_greeting(self, message: Message) -> None:
+    async def _on_greeting(self, message: Message, event_update: Update) -> None:
         self._at(place(message)).tell(HELP)
+        self._journal.settle(event_update.update_id)
 
     async def _on_new(self, message: Message, command: CommandObject, event_update: Update) -> None:
         conversation = self._at(place(message))
-        conversation.begin_anew()
+        self._journal.queued(event_update.update_id)
+        conversation.begin_anew(None if command.args else event_update.update_id)
         if command.args:
-            prompt = incoming(message, event_update.update_id)
-            conversation.put(replace(prompt, text=command.args))
+            conversation.put(replace(incoming(message, event_update.update_id), text=command.args))
 
-    async def _on_stop(self, message: Message) -> None:
+    async def _on_stop(self, message: Message, event_update: Update) -> None:
         self._at(place(message)).stop()
+        self._journal.settle(event_update.update_id)
 
-    async def _on_status(self, message: Message) -> None:
+    async def _on_status(self, message: Message, event_update: Update) -> None:
         self._at(place(message)).show_status()
+        self._journal.settle(event_update.update_id)
 
     async def _on_text(self, message: Message, event_update: Update) -> None:
+        self._journal.queued(event_update.update_id)
         self._at(place(message)).put(incoming(message, event_update.update_id))
 
-    async def _on_unreadable(self, message: Message) -> None:
+    async def _on_unreadable(self, message: Message, event_update: Update) -> None:
         # an album comes as one message per picture; one answer is enough
         if message.media_group_id is None or message.media_group_id != self._album:
             self._at(place(message)).tell(UNSUPPORTED)
         self._album = message.media_group_id or ""
+        self._journal.settle(event_update.update_id)
+
+    async def _on_nothing(self, message: Message, event_update: Update) -> None:
+        self._journal.settle(event_update.update_id)
+
+    async def _on_tap(self, query: CallbackQuery, event_update: Update) -> None:
+        self._journal.settle(event_update.update_id)
+        tap = _tap(query)
+        if tap is None:
+            self._acknowledge(query.id, "This button is from another time.")
+            return
+        assert isinstance(query.message, Message)
+        conversation = self._at(place(query.message))
+        is_open = conversation.decide(tap, self._journal.entry(tap.update_id))
+        self._acknowledge(query.id, "" if is_open else "This has been decided already.")
 
 
 def place(message: Message) -> Place:
@@ -242,9 +242,22 @@ def place(message: Message) -> Place:
 def incoming(message: Message, update_id: int) -> Incoming:
     """Translate a text message; a forwarded text is marked as such and can no longer be a command of the CLI."""
     assert message.text is not None
-    assert message.from_user is not None
     text = f"Forwarded message:\n\n{message.text}" if message.forward_origin else message.text
-    return Incoming(place(message), update_id, message.message_id, message.from_user.id, text)
+    return Incoming(place(message), update_id, text)
 
 
-_RENEWED = "copy TELEGRAM_BOT_TOKEN again from @BotFather and restart herald"
+def _where(update: Update) -> tuple[Place, int | None] | None:
+    """Return where an update belongs, and the number of the owner's message in it."""
+    if update.message is not None:
+        return place(update.message), update.message.message_id
+    if update.callback_query is not None and isinstance(update.callback_query.message, Message):
+        return place(update.callback_query.message), None
+    return None
+
+
+def _tap(query: CallbackQuery) -> Tap | None:
+    """Read what `desk` wrote into a button; None for anything else."""
+    name, _, number = (query.data or "").partition(":")
+    if name not in Choice.__members__ or not number.isdecimal() or not isinstance(query.message, Message):
+        return None
+    return Tap(int(number), Choice[name], query.message.message_id, query.message.text or "")

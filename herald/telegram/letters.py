@@ -1,79 +1,133 @@
-"""What goes out: a message, a file, or a rich message, and how an answer becomes these."""
+"""What goes out: a message, a file, or a rich message; each knows what is sent instead where Telegram refuses it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import orjson
 from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest, TelegramNotFound
 from aiogram.methods.base import TelegramMethod
-from aiogram.types import BufferedInputFile, LinkPreviewOptions, MessageId
+from aiogram.types import (
+    BufferedInputFile,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    MessageId,
+)
 
-from herald.formatting import DOCUMENT_NAME, Piece, cover, render
-from herald.formatting.rich import rich
-from herald.model import Place
+from herald.formatting import DOCUMENT_NAME, Piece, escape
+from herald.model import Button, Place
 
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+# Where a message with the same content is already, an edit changes nothing, and the Bot API says so.
+_SAME = "message is not modified"
+_PLAIN_CAPTION = "Telegram has refused this as a message."
 
 
 @dataclass(slots=True)
 class Letter:
-    """One message. `message_id` is there once Telegram has taken it; sending it again then edits it."""
+    """One message, or, with a `message_id`, the new content of one. `is_html` False sends its plain text."""
 
-    piece: Piece
+    html: str
+    text: str
+    buttons: tuple[Button, ...] = ()
     message_id: int | None = None
+    is_html: bool = True
+    is_last_resort: bool = False
 
-    async def send(self, bot: Bot, place: Place, *, html: bool = True) -> None:
-        text = self.piece.html if html else self.piece.text
-        parse_mode = "HTML" if html else None
+    @classmethod
+    def of(cls, piece: Piece) -> Letter:
+        return cls(piece.html, piece.text)
+
+    @classmethod
+    def line(cls, text: str, code: str = "", buttons: tuple[Button, ...] = ()) -> Letter:
+        """Make a short message of herald's own; `code` follows it in a form that one tap copies."""
+        html = escape(text) + (f"\n<code>{escape(code)}</code>" if code else "")
+        return cls(html, text + (f"\n{code}" if code else ""), buttons)
+
+    async def send(self, bot: Bot, place: Place) -> int | None:
+        """Send it and return its number; None for an edit."""
         if self.message_id is not None:
-            await bot.edit_message_text(
-                text,
-                chat_id=place.chat_id,
-                message_id=self.message_id,
-                parse_mode=parse_mode,
-                link_preview_options=_NO_PREVIEW,
-            )
-            return
+            await self._edit(bot, place, self.message_id)
+            return None
         message = await bot.send_message(
             place.chat_id,
-            text,
             message_thread_id=place.topic_id,
-            parse_mode=parse_mode,
-            link_preview_options=_NO_PREVIEW,
+            **self._content(),
         )
-        self.message_id = message.message_id
+        return message.message_id
+
+    async def is_there(self, bot: Bot, place: Place, message_id: int) -> bool:
+        """Tell whether the message of this number has this content. A message of the bot's gets it, if not."""
+        return await _same(self._edit(bot, place, message_id))
+
+    def otherwise(self) -> Sequence[Outgoing]:
+        if self.message_id is not None or self.is_last_resort:
+            # an edit that is refused: the text is the same as before, or the user has deleted the message
+            return ()
+        if self.is_html:
+            return (Letter(self.html, self.text, self.buttons, is_html=False),)
+        return (Document(self.text.encode(), _PLAIN_CAPTION, (_lost(),)),)
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "text": self.html if self.is_html else self.text,
+            "parse_mode": "HTML" if self.is_html else None,
+            "link_preview_options": _NO_PREVIEW,
+            "reply_markup": _keyboard(self.buttons),
+        }
+
+    async def _edit(self, bot: Bot, place: Place, message_id: int) -> None:
+        await bot.edit_message_text(chat_id=place.chat_id, message_id=message_id, **self._content())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Document:
-    """An answer that is too long for the chat, as a file; `otherwise` is sent where Telegram refuses it."""
+    """An answer that is too long for the chat, as a file."""
 
     content: bytes
     caption: str
-    otherwise: Sequence[Letter]
+    instead: Sequence[Letter] = ()
 
-    async def send(self, bot: Bot, place: Place) -> None:
-        await bot.send_document(
+    async def send(self, bot: Bot, place: Place) -> int | None:
+        message = await bot.send_document(
             place.chat_id,
             BufferedInputFile(self.content, DOCUMENT_NAME),
             caption=self.caption,
             message_thread_id=place.topic_id,
         )
+        return message.message_id
+
+    async def is_there(self, bot: Bot, place: Place, message_id: int) -> bool:
+        """Tell whether the message of this number is a file with this caption."""
+        return await _same(bot.edit_message_caption(chat_id=place.chat_id, message_id=message_id, caption=self.caption))
+
+    def otherwise(self) -> Sequence[Outgoing]:
+        return self.instead
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RichMessage:
-    """An answer with tables, math or tasks as Telegram shows them; `otherwise` is sent where it refuses to."""
+    """An answer with tables, math or tasks as Telegram shows them."""
 
     blocks: list[dict[str, Any]]
-    otherwise: Sequence[Letter | Document]
+    instead: list[Letter | Document] = field(default_factory=list)
 
-    async def send(self, bot: Bot, place: Place) -> None:
+    async def send(self, bot: Bot, place: Place) -> int | None:
         # what Telegram finds by itself, such as a mail address, can make it refuse the message
         message = {"blocks": self.blocks, "skip_entity_detection": True}
-        await bot(_SendRich(chat_id=place.chat_id, message_thread_id=place.topic_id, rich_message=message))
+        sent = await bot(_SendRich(chat_id=place.chat_id, message_thread_id=place.topic_id, rich_message=message))
+        return sent.message_id
+
+    async def is_there(self, bot: Bot, place: Place, message_id: int) -> bool:
+        """Nothing is known of how to ask this: better twice than never."""
+        return False
+
+    def otherwise(self) -> Sequence[Outgoing]:
+        return self.instead
 
 
 class _SendRich(TelegramMethod[MessageId]):
@@ -90,33 +144,71 @@ class _SendRich(TelegramMethod[MessageId]):
 Outgoing = Letter | Document | RichMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Claude's Markdown; `otherwise` is sent if nothing of it is visible."""
-
-    markdown: str
-    otherwise: Piece
+def pack(bundle: Sequence[Outgoing]) -> bytes:
+    """Turn a bundle into what the journal keeps."""
+    return orjson.dumps([_packed(outgoing) for outgoing in bundle])
 
 
-@dataclass(frozen=True, slots=True)
-class Composer:
-    """Makes of an answer what is sent. `hide` takes the secrets out of a text."""
+def unpack(parcel: bytes) -> list[Outgoing]:
+    """Read what `pack` has written."""
+    return [_unpacked(fields) for fields in orjson.loads(parcel)]
 
-    hide: Callable[[str], str]
-    max_messages: int
-    use_rich: bool
 
-    def compose(self, answer: Answer) -> Sequence[Outgoing]:
-        """Return what is to be sent, in order. Takes about a millisecond for 1000 characters."""
-        markdown = self.hide(answer.markdown)
-        pieces = render(markdown)
-        covered = cover(pieces, self.hide)
-        letters = [Letter(piece) for piece in covered]
-        messages: list[Letter | Document] = [*letters] or [Letter(answer.otherwise)]
-        if len(letters) > self.max_messages:
-            caption = f"The whole answer; in the chat it would be {len(letters)} messages."
-            content = markdown if covered == pieces else "\n\n".join(piece.text for piece in covered)
-            messages = [letters[0], Document(content.encode(), caption, letters[1:])]
-        if self.use_rich and covered == pieces and (blocks := rich(markdown)):
-            return [RichMessage(blocks, messages)]
-        return messages
+def _packed(outgoing: Outgoing) -> dict[str, Any]:
+    match outgoing:
+        case Letter():
+            buttons = [[button.label, button.data] for button in outgoing.buttons]
+            return {
+                "kind": "letter",
+                "html": outgoing.html,
+                "text": outgoing.text,
+                "buttons": buttons,
+                "message_id": outgoing.message_id,
+                "is_html": outgoing.is_html,
+                "is_last_resort": outgoing.is_last_resort,
+            }
+        case Document():
+            # what Claude wrote, so it is text
+            content = outgoing.content.decode()
+            instead = [_packed(letter) for letter in outgoing.instead]
+            return {"kind": "document", "content": content, "caption": outgoing.caption, "instead": instead}
+        case RichMessage():
+            return {
+                "kind": "rich",
+                "blocks": outgoing.blocks,
+                "instead": [_packed(message) for message in outgoing.instead],
+            }
+
+
+def _unpacked(fields: dict[str, Any]) -> Any:
+    kind = fields.pop("kind")
+    if "instead" in fields:
+        fields["instead"] = [_unpacked(other) for other in fields["instead"]]
+    match kind:
+        case "document":
+            return Document(fields["content"].encode(), fields["caption"], fields["instead"])
+        case "rich":
+            return RichMessage(**fields)
+        case _:
+            buttons = tuple(Button(label, data) for label, data in fields.pop("buttons"))
+            return Letter(**fields, buttons=buttons)
+
+
+def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
+    if not buttons:
+        return None
+    row = [InlineKeyboardButton(text=button.label, callback_data=button.data) for button in buttons]
+    return InlineKeyboardMarkup(inline_keyboard=[row])
+
+
+async def _same(edit: Any) -> bool:
+    try:
+        await edit
+    except (TelegramBadRequest, TelegramNotFound) as exc:
+        return _SAME in exc.message
+    return True
+
+
+def _lost() -> Letter:
+    text = "Telegram has refused a part of the answer in every form. /status names the session that holds it."
+    return Letter(escape(text), text, is_html=False, is_last_resort=True)

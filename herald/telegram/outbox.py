@@ -1,11 +1,17 @@
-"""What goes out to one place: messages in order, each until Telegram has taken it."""
+"""What goes out to one place: bundles of messages in order, each kept in the journal until Telegram has taken it.
+
+A connection that breaks before the answer leaves open whether the message has arrived, and so does a crash. Telegram
+has no key that would make sending idempotent, but it numbers the messages of a chat one after the other: herald then
+looks behind the last number it knows whether its message is there, and sends it only if it is not.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from aiogram import Bot
 from aiogram.exceptions import (
@@ -13,44 +19,66 @@ from aiogram.exceptions import (
     TelegramBadRequest,
     TelegramEntityTooLarge,
     TelegramForbiddenError,
+    TelegramNetworkError,
     TelegramNotFound,
     TelegramRetryAfter,
+    TelegramServerError,
 )
 
-from herald.formatting import Piece
 from herald.model import Place
-from herald.telegram.letters import Answer, Composer, Letter, Outgoing
+from herald.storage.journal import Journal, Stored
+from herald.telegram.letters import Letter, Outgoing, pack, unpack
 
 log = logging.getLogger(__name__)
 
 _PATIENCE_S = (1, 2, 4, 8, 15, 30)
-_GIVE_UP_S = 3600.0
-# Characters; rendering this much takes about 0.1 s.
-_LONG_ANSWER = 20_000
+# A message that Telegram's servers fail on as often as this, some five minutes, is taken for one that they refuse.
+_SERVER_ERRORS_MAX = 14
+# How many numbers behind the last known one are looked at, and how many in all: what the owner has written meanwhile
+# lies between.
+_NUMBERS_LOOKED_AT = 5
+_NUMBERS_MAX = 40
 
 # "Not found" is what a Bot API server says to a method that it does not know yet, such as sendRichMessage.
 _REFUSALS = (TelegramBadRequest, TelegramNotFound, TelegramEntityTooLarge)
 
-_LOST = "Telegram has refused a part of the answer, as plain text too. /status names the session that holds it."
-_REFUSED = Piece(html=_LOST, text=_LOST, width_utf16=len(_LOST))
+
+@dataclass(slots=True)
+class _Bundle:
+    """What is sent together; `number` is its key in the journal, None for what a restart may forget."""
+
+    number: int | None
+    messages: deque[Outgoing]
+    # the highest number in the chat before the first message may have been sent; None if it cannot have been
+    sent_behind: int | None = None
 
 
 class Outbox:
     """Sends what is posted, in order; a flood wait or an outage delays it, and only that of this place."""
 
-    def __init__(self, bot: Bot, place: Place, composer: Composer, changed: Callable[[], None]) -> None:
+    def __init__(self, bot: Bot, place: Place, journal: Journal, changed: Callable[[], None]) -> None:
         """`changed` is called when `pending` has changed."""
         self._bot = bot
         self._place = place
-        self._composer = composer
+        self._journal = journal
         self._changed = changed
+        self._posted: asyncio.Queue[_Bundle] = asyncio.Queue()
         self.pending = 0
-        self._posted: asyncio.Queue[Letter | Answer] = asyncio.Queue()
 
-    def post(self, item: Letter | Answer) -> None:
-        self._posted.put_nowait(item)
-        self.pending += 1
-        self._changed()
+    def post(self, *messages: Outgoing) -> None:
+        """Send these after what was posted before; they outlive a crash from the moment this returns."""
+        if messages:
+            self._put(_Bundle(self._journal.post(self._place, pack(messages)), deque(messages)))
+
+    def show(self, letter: Letter) -> None:
+        """Send, or send again, a message that a restart may forget."""
+        self._put(_Bundle(None, deque([letter])))
+
+    def restore(self, stored: Stored) -> None:
+        """Take up what the herald before this one had to send."""
+        # only the first one may have been on its way
+        sent_behind = (stored.behind or None) if self.pending == 0 else None
+        self._put(_Bundle(stored.number, deque(unpack(stored.parcel)), sent_behind))
 
     async def flushed(self) -> None:
         """Return when everything posted so far has been sent or given up."""
@@ -58,84 +86,92 @@ class Outbox:
 
     async def run(self) -> None:
         while True:
-            item = await self._posted.get()
+            bundle = await self._posted.get()
             try:
-                for outgoing in await self._composed(item):
-                    await self._deliver(outgoing)
+                while bundle.messages:
+                    await self._deliver(bundle)
             except Exception:  # the boundary: one message that cannot be sent must not hold up the next
                 log.exception("a message was not delivered place=%s", self._place)
+                self._replace(bundle, [])
             finally:
                 self._posted.task_done()
                 self.pending -= 1
                 self._changed()
 
-    async def _composed(self, item: Letter | Answer) -> Sequence[Outgoing]:
-        if isinstance(item, Letter):
-            return [item]
-        if len(item.markdown) < _LONG_ANSWER:
-            return self._composer.compose(item)
-        # a megabyte takes seconds: polling and /stop must not wait for it
-        return await asyncio.to_thread(self._composer.compose, item)
+    def _put(self, bundle: _Bundle) -> None:
+        self._posted.put_nowait(bundle)
+        self.pending += 1
+        self._changed()
 
-    async def _deliver(self, outgoing: Outgoing) -> None:
-        if isinstance(outgoing, Letter):
-            await self._deliver_letter(outgoing)
-            return
+    async def _deliver(self, bundle: _Bundle) -> None:
+        """Send the first message of a bundle, or put in its place what is to be sent instead."""
+        message, *rest = bundle.messages
         try:
-            await self._persist(outgoing.send, _REFUSALS)
-        except _REFUSALS as exc:
-            kind = type(outgoing).__name__
-            log.warning("%s refused, sending messages place=%s: %s", kind, self._place, exc.message)
-            for message in outgoing.otherwise:
-                await self._deliver(message)
+            message_id = await self._persist(message, bundle.sent_behind)
+        except (*_REFUSALS, TelegramServerError) as exc:
+            others = message.otherwise()
+            kinds = " and ".join({type(other).__name__ for other in others}) or "nothing"
+            log.warning("%s refused, sending %s place=%s: %s", type(message).__name__, kinds, self._place, exc.message)
+            self._replace(bundle, [*others, *rest])
+        except TelegramForbiddenError as exc:
+            log.error("the chat takes no messages from the bot, dropped place=%s: %s", self._place, exc.message)
+            self._replace(bundle, [])
+        else:
+            self._took(bundle, message, message_id, rest)
+        bundle.sent_behind = None
 
-    async def _deliver_letter(self, letter: Letter) -> None:
-        try:
-            await self._persist(letter.send)
-        except TelegramBadRequest as exc:
-            if letter.message_id is not None:
-                # an edit: the text is the same as before, or the user has deleted the message
-                log.info("edit refused place=%s: %s", self._place, exc.message)
-                return
-            log.warning("html refused, sending plain text place=%s: %s", self._place, exc.message)
-            await self._deliver_plain(letter)
+    def _took(self, bundle: _Bundle, message: Outgoing, message_id: int | None, rest: list[Outgoing]) -> None:
+        bundle.messages = deque(rest)
+        if bundle.number is not None:
+            self._journal.sent(bundle.number, self._place, message_id, pack(rest) if rest else None)
+        elif message_id is not None:
+            self._journal.saw(self._place, message_id)
+            if isinstance(message, Letter):
+                message.message_id = message_id
 
-    async def _deliver_plain(self, letter: Letter) -> None:
-        try:
-            await self._persist(partial(letter.send, html=False))
-        except TelegramBadRequest as exc:
-            log.error(
-                "plain text refused too place=%s width=%d: %s", self._place, letter.piece.width_utf16, exc.message
-            )
-            await self._persist(partial(Letter(_REFUSED).send, html=False))
+    def _replace(self, bundle: _Bundle, messages: list[Outgoing]) -> None:
+        bundle.messages = deque(messages)
+        if bundle.number is not None:
+            self._journal.replace(bundle.number, pack(messages) if messages else None)
 
-    async def _persist(
-        self,
-        send: Callable[[Bot, Place], Awaitable[None]],
-        refusals: tuple[type[TelegramAPIError], ...] = (TelegramBadRequest,),
-    ) -> None:
-        """Send until Telegram answers; raises one of `refusals` when it refuses the message as such."""
-        clock = asyncio.get_running_loop().time
-        give_up_at = clock() + _GIVE_UP_S
-        attempt = 0
+    async def _persist(self, message: Outgoing, sent_behind: int | None) -> int | None:
+        """Send until Telegram answers, and return the message's number, None for an edit.
+
+        `sent_behind` is there when it may have been sent before. Raises what Telegram refuses the message with, which
+        may be an error of its servers that does not go away.
+        """
+        known = self._journal.last_message_id(self._place)
+        server_errors = attempt = 0
         while True:
             try:
-                await send(self._bot, self._place)
-                return
-            except TelegramForbiddenError as exc:
-                log.error("the chat takes no messages from the bot place=%s: %s", self._place, exc.message)
-                return
+                if sent_behind is not None:
+                    if (number := await self._arrived(message, sent_behind)) is not None:
+                        log.info("a message had arrived before place=%s", self._place)
+                        return number
+                    sent_behind = None
+                return await message.send(self._bot, self._place)
             except TelegramRetryAfter as exc:
                 patience_s: float = exc.retry_after
-                give_up_at += patience_s
                 log.warning("Telegram asks to wait, again in %d s place=%s", patience_s, self._place)
-            except refusals:
+            except (*_REFUSALS, TelegramForbiddenError):
                 raise
             except TelegramAPIError as exc:
+                if sent_behind is None and isinstance(exc, TelegramNetworkError | TelegramServerError):
+                    sent_behind = known or None
+                server_errors += isinstance(exc, TelegramServerError)
+                if server_errors >= _SERVER_ERRORS_MAX:
+                    raise
                 patience_s = _PATIENCE_S[min(attempt, len(_PATIENCE_S) - 1)]
                 log.warning("not delivered yet, again in %d s place=%s: %s", patience_s, self._place, exc)
-            if clock() + patience_s > give_up_at:
-                log.error("a message is given up after an hour of failures place=%s", self._place)
-                return
+                attempt += 1
             await asyncio.sleep(patience_s)
-            attempt += 1
+
+    async def _arrived(self, message: Outgoing, behind: int) -> int | None:
+        """Find the message behind this number; None if it is not there."""
+        if isinstance(message, Letter) and message.message_id is not None:
+            return None  # an edit may well be made twice
+        known = max(behind, self._journal.last_message_id(self._place))
+        for number in range(behind + 1, known + 1 + _NUMBERS_LOOKED_AT)[:_NUMBERS_MAX]:
+            if await message.is_there(self._bot, self._place, number):
+                return number
+        return None

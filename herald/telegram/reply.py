@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiogram import Bot
 from aiogram.exceptions import AiogramError
 
 from herald.errors import HeraldError
-from herald.formatting import Piece, escape
-from herald.model import Place
-from herald.telegram.letters import Answer, Letter
+from herald.model import Button, Place
+from herald.telegram.composer import Composer
+from herald.telegram.letters import Letter, Outgoing
 from herald.telegram.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -26,34 +26,47 @@ _NOTICE_LIMIT = 3000
 class Reply:
     """Speaks to one place. Nothing here waits for Telegram: the outbox sends in order."""
 
-    def __init__(self, bot: Bot, place: Place, outbox: Outbox, hide: Callable[[str], str]) -> None:
-        """`hide` takes the secrets out of a text."""
+    def __init__(self, bot: Bot, place: Place, outbox: Outbox, composer: Composer) -> None:
         self._bot = bot
         self._place = place
         self._outbox = outbox
-        self._hide = hide
+        self._composer = composer
         self._progress: Letter | None = None
 
-    def answer(self, markdown: str) -> None:
-        """Post Claude's text, as many messages as it takes; a word of herald's own if nothing of it is visible."""
-        self._outbox.post(Answer(markdown, otherwise=_notice("Done, without a word from Claude.")))
+    async def composed(self, markdown: str) -> Sequence[Outgoing]:
+        """Make messages of Claude's text; a word of herald's own if nothing of it is visible."""
+        return await self._composer.composed(markdown) or (Letter.line("Done, without a word from Claude."),)
+
+    def answer(self, messages: Sequence[Outgoing]) -> None:
+        """Post what `composed` has made."""
+        self._outbox.post(*messages)
 
     def notice(self, text: str, code: str = "") -> None:
         """Post one short line of herald's own; `code` follows it in a form that one tap copies."""
-        self._outbox.post(Letter(_notice(self._hide(text), self._hide(code))))
+        self._outbox.post(self._line(text, code))
 
     def trouble(self, error: HeraldError) -> None:
         """Post what went wrong and what to do about it."""
-        hint = f"\n{error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
-        self.notice(f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}.{hint}")
+        self.notice(_sentence(error))
+
+    def ask(self, error: HeraldError, buttons: tuple[Button, ...]) -> None:
+        """Post what went wrong, and the ways to go on."""
+        self._outbox.post(self._line(_sentence(error), buttons=buttons))
+
+    def decided(self, message_id: int, question: str, choice: str) -> None:
+        """Take the buttons off a question and show what was chosen."""
+        letter = self._line(f"{question}\n→ {choice}")
+        letter.message_id = message_id
+        self._outbox.post(letter)
 
     def progress(self, text: str) -> None:
         """Show `text` in the turn's one progress message, which is posted when first needed and edited after."""
+        line = self._line(text)
         if self._progress is None:
-            self._progress = Letter(_notice(self._hide(text)))
+            self._progress = line
         else:
-            self._progress.piece = _notice(self._hide(text))
-        self._outbox.post(self._progress)
+            self._progress.html, self._progress.text = line.html, line.text
+        self._outbox.show(self._progress)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -74,9 +87,11 @@ class Reply:
                 log.debug("typing not shown place=%s: %s", self._place, exc)
             await asyncio.sleep(_TYPING_EVERY_S)
 
+    def _line(self, text: str, code: str = "", buttons: tuple[Button, ...] = ()) -> Letter:
+        text, code = self._composer.hide(text), self._composer.hide(code)
+        return Letter.line(text if len(text) <= _NOTICE_LIMIT else text[:_NOTICE_LIMIT] + "…", code, buttons)
 
-def _notice(text: str, code: str = "") -> Piece:
-    text = text if len(text) <= _NOTICE_LIMIT else text[:_NOTICE_LIMIT] + "…"
-    html = escape(text) + (f"\n<code>{escape(code)}</code>" if code else "")
-    plain = text + (f"\n{code}" if code else "")
-    return Piece(html=html, text=plain, width_utf16=len(plain.encode("utf-16-le")) // 2)
+
+def _sentence(error: HeraldError) -> str:
+    hint = f"\n{error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
+    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}.{hint}"

@@ -48,9 +48,18 @@ async def test_refused_html_is_sent_plain(herald: Herald) -> None:
         assert h.api.messages()[-1].entities == []
 
 
+async def test_what_telegram_refuses_as_a_message_comes_as_a_file(herald: Herald) -> None:
+    async with herald("result odd") as h:
+        h.api.refuse("sendMessage", 400, "Bad Request: text must be non-empty", times=2)
+        h.api.text("go")
+        await h.says("Telegram has refused this as a message.")
+        assert h.api.content(h.api.messages()[-1].fields["document"]["file_id"]) == b"odd"
+
+
 async def test_what_telegram_refuses_altogether_is_told(herald: Herald) -> None:
     async with herald("result odd") as h:
         h.api.refuse("sendMessage", 400, "Bad Request: text must be non-empty", times=2)
+        h.api.refuse("sendDocument", 400)
         h.api.text("go")
         await h.says("Telegram has refused a part of the answer")
 

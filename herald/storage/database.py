@@ -1,0 +1,233 @@
+"""herald.db: one SQLite connection, short transactions, a schema with a version, and what to do when the disk refuses.
+
+WAL with synchronous=FULL: what is committed survives a kill and a power cut. https://sqlite.org/wal.html
+A write that the disk refuses is kept in memory and tried again; a damaged file is moved aside and a new one begun.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from herald.errors import ConfigError, HeraldError, StateUnwritable
+
+log = logging.getLogger(__name__)
+
+# Each entry brings the schema to the next version; an entry that was released never changes.
+_MIGRATIONS = (
+    """
+    CREATE TABLE inbox (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        bot_id INTEGER NOT NULL,
+        update_id INTEGER NOT NULL,
+        place TEXT NOT NULL,
+        state TEXT NOT NULL,
+        raw BLOB,
+        prompt TEXT,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        session_id TEXT,
+        given_at REAL,
+        acted INTEGER NOT NULL DEFAULT 0,
+        crashes INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (bot_id, update_id)
+    );
+    CREATE INDEX inbox_open ON inbox (state) WHERE state != 'done';
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY,
+        place TEXT NOT NULL,
+        parcel BLOB NOT NULL,
+        behind INTEGER
+    );
+    CREATE TABLE chats (
+        bot_id INTEGER NOT NULL,
+        chat_id INTEGER NOT NULL,
+        last_id INTEGER NOT NULL,
+        last_own_id INTEGER NOT NULL,
+        PRIMARY KEY (bot_id, chat_id)
+    );
+    """,
+)
+# Another process may look into the file, but never for long.
+_BUSY_S = 5.0
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+Statement = tuple[str, Sequence[Any]]
+
+
+class Database:
+    """The open file. Everything is called from the event loop's thread, and nothing takes longer than one fsync."""
+
+    def __init__(self, path: Path, told: Callable[[HeraldError], None]) -> None:
+        """Open `path`, made if it is missing. `told` is given what is wrong with the file later, once each time.
+
+        `trouble` tells of a damaged file that was moved aside now. Raises ConfigError for a file that a newer herald
+        has written, or that can be neither used nor moved aside.
+        """
+        self._path = path
+        self._told = told
+        self._backlog: list[Statement] = []
+        self._gathered: list[Statement] | None = None
+        self.trouble: HeraldError | None = None
+        try:
+            self._connection = self._open()
+        except sqlite3.DatabaseError as exc:
+            if not _is_damage(exc):
+                problem = HeraldError(f"{path} cannot be used: {exc}", "is the disk full, or the file not yours?")
+                raise ConfigError(problem) from exc
+            self.trouble = self._move_aside(exc)
+            self._connection = self._open()
+
+    def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows; [] where the file has turned out to be damaged."""
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as exc:
+            if not _is_damage(exc):
+                raise
+            self._begin_anew(exc)
+            return []
+
+    def write(self, sql: str, *values: object) -> None:
+        """Write, at the latest when the enclosing `atomic` ends; what the disk refuses is kept and tried again."""
+        if self._gathered is not None:
+            self._gathered.append((sql, values))
+        else:
+            self._write_or_keep([(sql, values)])
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Make one transaction of all that is written in the block, whatever way it ends."""
+        if self._gathered is not None:
+            yield
+            return
+        self._gathered = []
+        try:
+            yield
+        finally:
+            gathered, self._gathered = self._gathered, None
+            self._write_or_keep(gathered)
+
+    def write_now(self, statements: Sequence[Statement]) -> None:
+        """Write these in one transaction of their own. Raises StateUnwritable, and then nothing is kept."""
+        try:
+            self._commit([*self._backlog, *statements])
+        except sqlite3.DatabaseError as exc:
+            raise StateUnwritable(*_words(exc)) from exc
+        self._backlog.clear()
+
+    def retry(self) -> None:
+        """Try again what the disk has refused; at the latest the next write does so too."""
+        if self._backlog:
+            self._write_or_keep([])
+
+    def close(self) -> None:
+        self.retry()
+        if self._backlog:
+            log.error("changes that could not be written before the end: %d", len(self._backlog))
+        self._connection.close()
+
+    def _write_or_keep(self, statements: list[Statement]) -> None:
+        was_writable = not self._backlog
+        self._backlog += statements
+        if not self._backlog:
+            return
+        try:
+            self._commit(self._backlog)
+        except sqlite3.DatabaseError as exc:
+            log.log(
+                logging.ERROR if was_writable else logging.DEBUG, "herald.db cannot be written, kept in memory: %s", exc
+            )
+            if was_writable:
+                self._told(HeraldError(*_words(exc)))
+        else:
+            self._backlog.clear()
+            if not was_writable:
+                log.info("herald.db can be written again")
+
+    def _commit(self, statements: Sequence[Statement]) -> None:
+        try:
+            self._execute(statements)
+        except sqlite3.DatabaseError as exc:
+            if not _is_damage(exc):
+                raise
+            self._begin_anew(exc)
+            self._execute(statements)
+
+    def _execute(self, statements: Sequence[Statement]) -> None:
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for sql, values in statements:
+                self._connection.execute(sql, values)
+
+    def _begin_anew(self, cause: sqlite3.DatabaseError) -> None:
+        """The file is damaged: what is under way goes on from memory, with a new file."""
+        self._connection.close()
+        self._told(self._move_aside(cause))
+        self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        # SQLite gives its -wal and -shm files the mode of the main file
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._path.chmod(0o600)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise _damage(found)
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(_MIGRATIONS):
+            hint = "update herald, or give this one a HERALD_STATE_DIR of its own"
+            raise ConfigError(HeraldError(f"{self._path} was written by a newer herald", hint))
+        for number, script in enumerate(_MIGRATIONS[version:], version + 1):
+            # executescript commits first; the transaction inside makes each step whole
+            connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+    def _move_aside(self, cause: sqlite3.DatabaseError) -> HeraldError:
+        suffix = f"damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        kept = self._path.with_name(f"{self._path.name}.{suffix}")
+        try:
+            self._path.rename(kept)
+            for ending in ("-wal", "-shm"):
+                side = self._path.with_name(self._path.name + ending)
+                if side.exists():
+                    side.rename(kept.with_name(kept.name + ending))
+        except OSError as exc:
+            problem = HeraldError(
+                f"{self._path} is damaged and cannot be moved aside: {exc.strerror}", "mend its rights"
+            )
+            raise ConfigError(problem) from cause
+        log.error("herald.db is damaged (%s): moved to %s", cause, kept.name)
+        return HeraldError(
+            "herald's memory of what is under way was damaged: a message from just before may have to be sent again",
+            f"the old file is kept as {kept}",
+        )
+
+
+def _is_damage(exc: sqlite3.DatabaseError) -> bool:
+    # the lowest byte is the primary code; https://sqlite.org/rescode.html
+    return (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
+
+
+def _damage(found: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(found)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _words(exc: sqlite3.DatabaseError) -> tuple[str, str]:
+    hint = "make room on its disk; nothing is lost, but answers and messages may be late until then"
+    return f"herald cannot write to its state folder: {exc}", hint

@@ -1,0 +1,219 @@
+"""The journal: which messages came in and what became of them, which are to go out, in herald.db.
+
+A message is `received` (recorded, not looked at yet), `queued` (waits for its turn), `given` (to Claude, under the
+uuid of its `attempt`), `asked` (cut short; its owner has buttons to decide) or `done`. `received` and `given` are
+found only after a crash. What is done is kept without its text, so that a second delivery is recognised.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from herald.model import Place
+from herald.storage.database import Database, Statement
+
+# Telegram keeps updates for a day; nobody sends this many a day.
+_REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An update as Telegram delivered it; `message_id` is that of the owner's message, None for a tap."""
+
+    update_id: int
+    place: Place
+    message_id: int | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a message that is not done.
+
+    `acted` tells that Claude has used a tool for it, `crashes` how many have found it in herald's hands.
+    """
+
+    update_id: int
+    place: Place
+    state: str
+    raw: bytes
+    prompt: str
+    attempt: int
+    session_id: str | None
+    given_at: float
+    acted: bool
+    crashes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One bundle of messages that is still to be sent; if a part has been, its message has a number above `behind`."""
+
+    number: int
+    place: Place
+    parcel: bytes
+    behind: int
+
+
+_COLUMNS = "update_id, place, state, raw, prompt, attempt, session_id, given_at, acted, crashes"
+
+
+class Journal:
+    """Inbox and outbox of one bot. What the disk refuses is written later, unless a method says that it raises."""
+
+    def __init__(self, database: Database, bot_id: int) -> None:
+        self._database = database
+        self._bot_id = bot_id
+        self.settled = 0  # since the start
+        self._next_number: int = database.read("SELECT coalesce(max(id), 0) + 1 FROM outbox")[0][0]
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """Make one transaction of all that is written in the block."""
+        return self._database.atomic()
+
+    # The inbox
+
+    def record(self, deliveries: Sequence[Delivery]) -> set[int]:
+        """Write down what Telegram delivered; return the update ids that are new. Raises StateUnwritable."""
+        new = {delivery.update_id: delivery for delivery in deliveries if not self._knows(delivery.update_id)}
+        statements: list[Statement] = [
+            (
+                "INSERT OR IGNORE INTO inbox (bot_id, update_id, place, state, raw) VALUES (?, ?, ?, 'received', ?)",
+                (self._bot_id, delivery.update_id, str(delivery.place), delivery.raw),
+            )
+            for delivery in new.values()
+        ]
+        statements += [
+            self._saw(delivery.place, delivery.message_id)
+            for delivery in new.values()
+            if delivery.message_id is not None
+        ]
+        if statements:
+            statements.append(
+                (
+                    "DELETE FROM inbox WHERE state = 'done' AND seq <= (SELECT max(seq) FROM inbox) - ?",
+                    (_REMEMBERED,),
+                )
+            )
+            self._database.write_now(statements)
+        return set(new)
+
+    def queued(self, update_id: int) -> None:
+        self._set(update_id, "state = 'queued'")
+
+    def queued_again(self, update_id: int, prompt: str, attempt: int) -> None:
+        """The owner wants `prompt` to run after the message was cut short."""
+        self._set(update_id, "state = 'queued', prompt = ?, attempt = ?", prompt, attempt)
+
+    def given(self, update_id: int, prompt: str, attempt: int, session_id: str | None) -> None:
+        """Claude is about to get it: from here on it may have had effects."""
+        change = "state = 'given', prompt = ?, attempt = ?, session_id = ?, given_at = ?, acted = 0"
+        self._set(update_id, change, prompt, attempt, session_id, time.time())
+
+    def started(self, update_id: int, session_id: str) -> None:
+        """Claude works on it in this session."""
+        self._set(update_id, "session_id = ?", session_id)
+
+    def acted(self, update_id: int) -> None:
+        """Claude uses a tool for it, which may change something."""
+        self._set(update_id, "acted = 1")
+
+    def asked(self, update_id: int) -> None:
+        """It was cut short, and its owner decides."""
+        self._set(update_id, "state = 'asked'")
+
+    def settle(self, update_id: int) -> None:
+        """It has been answered or explained; its text is forgotten."""
+        self.settled += 1
+        self._set(update_id, "state = 'done', raw = NULL, prompt = NULL")
+
+    def entry(self, update_id: int) -> Entry | None:
+        """Find a message that is not done."""
+        entries = self._entries("AND update_id = ?", update_id)
+        return entries[0] if entries else None
+
+    def after_a_start(self) -> list[Entry]:
+        """Return what the herald before this one has left to do, in order of arrival.
+
+        What it had in its hands was there when it crashed, and is counted. Call this once, before anything is taken.
+        """
+        self._database.write("UPDATE inbox SET crashes = crashes + 1 WHERE state IN ('received', 'given')")
+        return self._entries("AND state != 'asked'")
+
+    def _entries(self, condition: str, *values: object) -> list[Entry]:
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM inbox WHERE bot_id = ? AND state != 'done' {condition} ORDER BY seq",  # noqa: S608
+            *(self._bot_id, *values),
+        )
+        return [
+            Entry(
+                number, Place.parse(where), state, raw, prompt or "", attempt, session, at or 0.0, bool(acted), crashes
+            )
+            for number, where, state, raw, prompt, attempt, session, at, acted, crashes in rows
+        ]
+
+    def _knows(self, update_id: int) -> bool:
+        sql = "SELECT 1 FROM inbox WHERE bot_id = ? AND update_id = ?"
+        return bool(self._database.read(sql, self._bot_id, update_id))
+
+    def _set(self, update_id: int, change: str, *values: object) -> None:
+        sql = f"UPDATE inbox SET {change} WHERE bot_id = ? AND update_id = ?"  # noqa: S608 - no value in it
+        self._database.write(sql, *values, self._bot_id, update_id)
+
+    # The outbox
+
+    def post(self, place: Place, parcel: bytes) -> int:
+        """Keep a bundle until `sent` or `dropped`, and return its number."""
+        number = self._next_number
+        self._next_number += 1
+        self._database.write(
+            "INSERT INTO outbox VALUES (?, ?, ?, (SELECT last_id FROM chats WHERE bot_id = ? AND chat_id = ?))",
+            *(number, str(place), parcel, self._bot_id, place.chat_id),
+        )
+        return number
+
+    def sent(self, number: int, place: Place, message_id: int | None, rest: bytes | None) -> None:
+        """Telegram has taken a part of a bundle as `message_id` (None for an edit); `rest` is still to be sent."""
+        with self._database.atomic():
+            self.replace(number, rest)
+            if message_id is not None:
+                self.saw(place, message_id)
+
+    def replace(self, number: int, rest: bytes | None) -> None:
+        """Go on with `rest` instead; None when nothing is left of the bundle."""
+        if rest is None:
+            self._database.write("DELETE FROM outbox WHERE id = ?", number)
+        else:
+            self._database.write("UPDATE outbox SET parcel = ? WHERE id = ?", rest, number)
+
+    def unsent(self) -> list[Stored]:
+        """Return the bundles that are still to be sent, in the order they were posted."""
+        rows = self._database.read("SELECT id, place, parcel, behind FROM outbox ORDER BY id")
+        return [
+            Stored(number, (where := Place.parse(place)), parcel, max(behind or 0, self._last(where, "last_own_id")))
+            for number, place, parcel, behind in rows
+        ]
+
+    def saw(self, place: Place, message_id: int) -> None:
+        """Remember the number of a message of herald's own."""
+        sql, values = self._saw(place, message_id, own_id=message_id)
+        self._database.write(sql, *values)
+
+    def last_message_id(self, place: Place) -> int:
+        """Return the highest number in a chat that is known, the owner's or herald's own; 0 if none is."""
+        return self._last(place, "last_id")
+
+    def _last(self, place: Place, column: str) -> int:
+        sql = f"SELECT {column} FROM chats WHERE bot_id = ? AND chat_id = ?"  # noqa: S608 - one of two names
+        rows = self._database.read(sql, self._bot_id, place.chat_id)
+        return rows[0][0] if rows else 0
+
+    def _saw(self, place: Place, message_id: int, own_id: int = 0) -> Statement:
+        return (
+            "INSERT INTO chats VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " last_id = max(last_id, excluded.last_id), last_own_id = max(last_own_id, excluded.last_own_id)",
+            (self._bot_id, place.chat_id, message_id, own_id),
+        )
