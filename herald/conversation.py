@@ -8,40 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shlex
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 
 from herald.claude import failures
-from herald.claude.events import (
-    Event,
-    Finished,
-    PermissionAsked,
-    RequestUnknown,
-    Retrying,
-    Started,
-    TaskEnded,
-    TaskStarted,
-    ToolStarted,
-)
+from herald.claude.events import Started, ToolStarted
 from herald.companion import Companion
 from herald.config import Config
 from herald.desk import AFTER_CUT, Desk
 from herald.errors import HeraldError, SessionExpired, TurnCut
 from herald.exchange import End, Exchange
+from herald.liaison import Liaison
 from herald.mailbox import Close, Job, Mail, Mailbox, MakeRoom, NewSession, Said, Stop
-from herald.model import Choice, Decision, Incoming, Place, Tap
+from herald.model import Choice, Incoming, Place, Tap
 from herald.seats import Seats
 from herald.storage.journal import Entry
 from herald.telegram.reply import Reply
 
 log = logging.getLogger(__name__)
 
-# Two quick retries of an overload are not worth a word; the third comes after four seconds.
-_RETRY_SHOWN_FROM = 3
-# The CLI begins its own turn within 0.1 s after a background task has ended.
-_UNASKED_DUE_S = 5.0
 _TERMINAL_LOOK_EVERY_S = 2.0
 _FAILED = HeraldError("herald failed on this", "its log has the details")
 
@@ -71,13 +56,12 @@ class Conversation:
         self._seats = seats
         self._mailbox = Mailbox()
         self._claude = companion(self._mailbox.put)
+        self._liaison = Liaison(place, config, reply, desk, seats, self._claude)
         self._changed = changed
         self._waiting: deque[Job] = deque()
-        self._exchange: Exchange | None = None
         self._running_since: float | None = None
         self._closing: Close | None = None
         self._held: int | None = None
-        self._unsaved = False
 
     def put(self, job: Incoming | Entry) -> None:
         """Take a prompt, or one that a crash has cut; it comes after those before it."""
@@ -122,12 +106,12 @@ class Conversation:
         state = "Idle"
         if self._running_since is not None:
             state = f"Working for {self._clock() - self._running_since:.0f} s"
-        elif self._exchange and self._exchange.runs:
+        elif self._liaison.runs:
             state = "Claude is at work by itself"
         if self.waiting:
             state += f", {self.waiting} waiting"
-        if self._exchange and self._exchange.turn.retrying:
-            state += f"\n{failures.retry_notice(self._exchange.turn.retrying)}"
+        if (exchange := self._liaison.exchange) and exchange.turn.retrying:
+            state += f"\n{failures.retry_notice(exchange.turn.retrying)}"
         self._reply.notice(f"{state}\n{self._claude.describe()}")
 
     @property
@@ -149,7 +133,7 @@ class Conversation:
             while job := await self._next_job():
                 await self._do(job)
         finally:
-            await self._part()
+            await self._liaison.part()
 
     async def _do(self, job: Job) -> None:
         self._running_since = self._clock()
@@ -161,7 +145,7 @@ class Conversation:
                 case Entry():
                     await self._take_up(job)
                 case NewSession():
-                    await self._leave_session(job)
+                    await self._liaison.leave_session(job.update_id)
         except _NotNow:
             self._waiting.appendleft(job)
         except HeraldError as exc:
@@ -193,10 +177,10 @@ class Conversation:
                 return None
             if self._waiting:
                 return self._waiting.popleft()
-            match mail := await self._mailbox.next_within(self._idle_s()):
+            match mail := await self._mailbox.next_within(self._liaison.idle_s()):
                 case Incoming() | NewSession() | Entry():
                     return mail
-                case Stop(running_since=since) if since is None and not (self._exchange and self._exchange.runs):
+                case Stop(running_since=since) if since is None and not self._liaison.runs:
                     self._reply.notice("Nothing is running.")
                 case Close():
                     self._closing = mail
@@ -206,24 +190,25 @@ class Conversation:
     async def _meanwhile(self, mail: Mail | None) -> None:
         """Handle what comes between prompts; None is that nothing came in time."""
         end = None
+        exchange = self._liaison.exchange
         try:
             match mail:
-                case None if self._exchange and self._exchange.runs:
-                    end = self._exchange.time_is_up(self._clock())
+                case None if exchange and exchange.runs:
+                    end = exchange.time_is_up(self._clock())
                 case None:
-                    await self._part()
-                case MakeRoom() if not (self._exchange and self._exchange.runs) and not self._claude.in_background:
-                    await self._part()
-                case Stop() if self._exchange and self._exchange.runs:
-                    self._exchange.interrupt(HeraldError("stopped"), self._clock())
-                case Said() if self._exchange and self._claude.said_now(mail):
-                    end = self._hear(self._exchange, mail.event)
+                    await self._liaison.part()
+                case MakeRoom() if self._liaison.may_rest:
+                    await self._liaison.part()
+                case Stop() if exchange and exchange.runs:
+                    exchange.interrupt(HeraldError("stopped"), self._clock())
+                case Said():
+                    end = self._liaison.hear(mail)
             if end:
-                await self._end_unasked(end)
+                await self._liaison.end_unasked(end)
         except Exception:  # the boundary: one event that breaks herald must not take the other chats along
             log.exception("herald failed between prompts place=%s", self._place)
             self._reply.trouble(_FAILED)
-            await self._part()
+            await self._liaison.part()
 
     async def _take_up(self, entry: Entry) -> None:
         """Find out what became of a message that Claude had when herald crashed, and go on from there."""
@@ -242,13 +227,13 @@ class Conversation:
             end = await self._ask(incoming)
             if isinstance(end.trouble, SessionExpired):
                 log.warning("session expired place=%s session=%s", self._place, self._claude.session)
-                await self._part()
-                self._save(self._claude.forget)
+                await self._liaison.part()
+                self._liaison.forget()
                 self._reply.notice("Claude does not know the earlier session any more: a new one begins here.")
                 end = await self._ask(incoming)
             await self._desk.answered(end, incoming)
             if end.turn.finished is None:
-                await self._part()
+                await self._liaison.part()
         seconds = self._clock() - began_at
         cost = end.turn.finished.cost_usd if end.turn.finished else None
         log.info("turn finished place=%s seconds=%.1f total_cost_usd=%s", self._place, seconds, cost)
@@ -257,10 +242,7 @@ class Conversation:
         """Give one prompt to Claude and follow the turn to its end. Raises ClaudeNotFound, _NotNow."""
         await self._until_session_is_free(incoming)
         await self._until_seated()
-        child = await self._claude.wake()
-        if self._exchange is None or self._exchange.child is not child:
-            self._exchange = Exchange(child, self._config)
-        exchange = self._exchange
+        exchange = await self._liaison.reach()
         session = self._claude.session
         self._desk.given(incoming, session.session_id if session else None)
         exchange.prompt(incoming.text, self._desk.prompt_uuid(incoming), self._clock())
@@ -286,7 +268,7 @@ class Conversation:
                             self._desk.started(incoming, session_id)
                         case ToolStarted() if not exchange.turn.has_acted:
                             self._desk.acted(incoming)
-                    end = self._hear(exchange, mail.event)
+                    end = self._liaison.hear(mail)
             if end and not end.asked:
                 await self._desk.answered(end)
             elif end:
@@ -307,7 +289,7 @@ class Conversation:
             if tap.choice is Choice.TAKE_OVER:
                 self._claude.close_terminal(terminal)
             elif tap.choice is Choice.FORK:
-                await self._part()
+                await self._liaison.part()
                 self._claude.fork()
                 return
 
@@ -349,86 +331,11 @@ class Conversation:
             self._reply.progress("Claude does not answer any more. Interrupting it.")
         return end
 
-    def _hear(self, exchange: Exchange, event: Event) -> End | None:
-        """Do what an event asks for at once, remember, refuse, show; then let it count for the turn."""
-        match event:
-            case Started(session_id=session_id):
-                self._claude.notice(event)
-                self._save(partial(self._claude.remember, session_id))
-            case Finished(session_id=session_id) if exchange.turn.started and session_id:
-                self._save(partial(self._claude.remember, session_id))
-            case TaskStarted() | TaskEnded():
-                self._claude.notice(event)
-            case PermissionAsked(tool_name=tool):
-                # no buttons yet, and no answer is a no
-                exchange.child.decide(event, Decision(allow=False, message=failures.DENIED))
-                if tool not in exchange.turn.asked:
-                    self._reply.notice(failures.refusal(tool))
-            case RequestUnknown():
-                exchange.child.refuse(event)
-            case Retrying(attempt=attempt) if attempt >= _RETRY_SHOWN_FROM:
-                self._reply.progress(failures.retry_notice(event))
-        return exchange.hear(event, self._clock())
-
-    async def _end_unasked(self, end: End) -> None:
-        """Show what Claude did by itself: it begins a turn when a background task ends."""
-        if end.turn.started or end.turn.answer:
-            await self._desk.answered(end)
-        if end.turn.finished is None:
-            log.warning("claude has ended or must be ended place=%s: %s", self._place, end.trouble)
-            self._tell_background()
-            await self._part()
-        self._seats.rest(self._place)
-
-    async def _part(self) -> None:
-        """End the child; the session stays."""
-        self._exchange = None
-        await self._claude.end()
-        self._seats.leave(self._place)
-
-    def _save(self, change: Callable[[], None]) -> None:
-        """Change what is remembered of the session; a disk that refuses is told and changes nothing else."""
-        try:
-            change()
-        except OSError as exc:
-            log.warning("the session could not be saved place=%s: %s", self._place, exc)
-            if not self._unsaved:
-                hint = "after a restart of herald this chat may go on with an older session"
-                self._reply.trouble(HeraldError(f"the session could not be saved: {exc.strerror}", hint))
-            self._unsaved = True
-        else:
-            self._unsaved = False
-
-    async def _leave_session(self, job: NewSession) -> None:
-        session, cwd = self._claude.session, self._claude.cwd
-        await self._cut_short(HeraldError("this ended with the session"))
-        await self._part()
-        if session is None:
-            self._desk.left_session(job.update_id, "Your next message begins a new session.")
-            return
-        self._save(self._claude.forget)
-        self._desk.left_session(
-            job.update_id,
-            f"Your next message begins a new session. The last one was {session.session_id}; "
-            "to go on with it in a terminal:",
-            f"cd {shlex.quote(str(cwd))} && claude --resume {shlex.quote(session.session_id)}",
-        )
-
     def _clock(self) -> float:
         return asyncio.get_running_loop().time()
 
     def _waiting_hint(self) -> str:
         return f"{self.waiting} waiting, the next one begins now" if self._waiting else ""
-
-    def _idle_s(self) -> float | None:
-        """How long the present child may be silent between prompts before it is ended; None is for ever."""
-        if self._exchange is None:
-            return None
-        if self._exchange.runs:
-            return self._exchange.left_s(self._clock())
-        if self._claude.in_background:
-            return None
-        return max(self._config.idle_s, _UNASKED_DUE_S if self._claude.expects_unasked else 0)
 
     async def _say_goodbye(self) -> None:
         """Herald is stopping: tell what waits for the next one, and what ends with the child."""
@@ -437,14 +344,6 @@ class Conversation:
         if waiting:
             messages = "1 message waits" if len(waiting) == 1 else f"{len(waiting)} messages wait"
             self._reply.notice(f"Herald is stopping. {messages} and will be answered when it is back.")
-        await self._cut_short(HeraldError("herald is stopping and had to interrupt this", "the session is kept"))
-
-    async def _cut_short(self, cause: HeraldError) -> None:
-        """Show what Claude was doing by itself, which ends with the child."""
-        if self._exchange and self._exchange.turn.started:
-            await self._desk.answered(End(self._exchange.turn, cause, asked=False))
-        self._tell_background()
-
-    def _tell_background(self) -> None:
-        if count := self._claude.in_background:
-            self._reply.notice(f"{count} of Claude's background tasks ended with it.")
+        await self._liaison.cut_short(
+            HeraldError("herald is stopping and had to interrupt this", "the session is kept")
+        )

@@ -1,8 +1,8 @@
 """Which sessions are open in another process, such as a terminal: two at once would lose one's messages silently.
 
 A running CLI registers itself as `sessions/<pid>.json` below its configuration folder, with the session it is in and
-its own start time. The file outlives a kill, so it counts only while that very process lives. Measured on 2.1.197 and
-2.1.328; 2.1.328 also tells whether it is busy.
+its own start time, and keeps that right through /resume and /clear. The file outlives a kill, so it counts only while
+that very process lives. Measured on 2.1.197 and 2.1.328; without a terminal 2.1.197 does not tell whether it is busy.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     python claude.py FOLDER [the CLI's own arguments]
 
 FOLDER/script holds turns, separated by lines of `---`; each prompt plays the next one, the last one again and again.
-Without a script it answers by itself. A turn is one command per line, `\\n` in an argument is a line break:
+Without a script it answers by itself. A turn is one command per line, `\\n` in an argument is a line break and
+`{prompt}` the prompt:
 
     text WORDS       a block of text          think             a block of thinking
     tool NAME        a tool runs              ask NAME          permission for a tool is asked, then it runs or not
@@ -14,6 +15,7 @@ Without a script it answers by itself. A turn is one command per line, `\\n` in 
     big N            a tool's output of N bytes in one line
     raw JSON         a line as it stands here
     until NAME       wait until FOLDER/NAME exists        hang    wait for an interrupt
+    pause SECONDS    say nothing for so long
     flood            say things without end, and hear nothing
     deaf             wait for ever, whatever comes        spawn   leave a process of a session of its own behind
     daemon           leave a process behind whose parent has ended and whose environment is empty
@@ -125,7 +127,8 @@ class Player:
         self._say("user", **acknowledgement, timestamp="2026-01-01T00:00:00.000Z")
         self._grease()
         try:
-            self._play(self._next_turn(str(prompt["message"]["content"])))
+            words = str(prompt["message"]["content"])
+            self._play(self._next_turn(words), words)
         except _Interrupted:
             self._say("user", message={"role": "user", "content": "[Request interrupted by user]"})
             self._transcript.back({"type": "text", "text": "[Request interrupted by user]"})
@@ -142,17 +145,18 @@ class Player:
         counter.write_text(str(played + 1))
         return turns[min(played, len(turns) - 1)].strip().splitlines()
 
-    def _play(self, commands: list[str]) -> None:
+    def _play(self, commands: list[str], prompt: str) -> None:
         for command in commands:
             self._check_interrupt()
             name, _, argument = command.partition(" ")
-            argument = _unescape(argument)
+            argument = _unescape(argument).replace("{prompt}", prompt)
             if name == "result":
                 self._write(argument, "end_turn")
                 self._finish(result=argument)
                 return
             if name == "error":
                 category, status, words = argument.split(" ", 2)
+                self._transcript.failure(words, category)
                 self._block({"type": "text", "text": words}, error=category)
                 self._finish(is_error=True, result=words, api_error_status=int(status) or None,
                              terminal_reason="api_error")  # fmt: skip
@@ -167,6 +171,7 @@ class Player:
     def _do_unasked(self, _: str) -> None:
         self._transcript.end()
         self._finish(result=self._text)
+        self._transcript.prompt(str(uuid.uuid4()), "<task-notification>")
         self._say("system", subtype="init", session_id=self._session_id)
         self._asked = False
 
@@ -218,6 +223,9 @@ class Player:
     def _do_until(self, name: str) -> None:
         while not (self._folder / name).exists():
             self._check_interrupt(0.01)
+
+    def _do_pause(self, seconds: str) -> None:
+        self._check_interrupt(float(seconds))
 
     def _do_hang(self, _: str) -> None:
         while True:

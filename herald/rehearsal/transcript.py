@@ -30,6 +30,11 @@ class Transcript:
         """A tool's result, or the mark of an interruption."""
         self._write("user", message={"role": "user", "content": [block]})
 
+    def failure(self, words: str, category: str) -> None:
+        """The turn ends with an API failure."""
+        message = {"role": "assistant", "model": "<synthetic>", "content": [{"type": "text", "text": words}]}
+        self._write("assistant", message=message, isApiErrorMessage=True, error=category)
+
     def end(self) -> None:
         """The turn ends with what it has."""
         self._write("assistant", message={"role": "assistant", "content": [], "stop_reason": "end_turn"})

@@ -168,8 +168,10 @@ class Database:
     def _begin_anew(self, cause: sqlite3.DatabaseError) -> None:
         """The file is damaged: what is under way goes on from memory, with a new file."""
         self._connection.close()
-        self._told(self._move_aside(cause))
+        trouble = self._move_aside(cause)
         self._connection = self._open()
+        # who is told may write that down
+        self._told(trouble)
 
     def _open(self) -> sqlite3.Connection:
         # SQLite gives its -wal and -shm files the mode of the main file

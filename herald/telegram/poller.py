@@ -33,7 +33,7 @@ _POLL_SLACK_S = 10
 _FLOOD_WAIT_MAX_S = 600
 _CONFLICT_PATIENCE_S = 5.0
 # The poll of a herald that was just killed is still open at Telegram, so the first conflicts mean little.
-_CONFLICTS_TOLD_FROM = 4
+_CONFLICTS_TOLD_FROM = 3
 _DISK_PATIENCE_S = 5.0
 
 

@@ -1,0 +1,113 @@
+"""One herald after another over the same folder, in front of the same Telegram, with an owner who decides."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from random import Random
+
+from herald.rehearsal import stand_in
+from herald.rehearsal.bot_api import OWNER, BotApi
+from herald.rehearsal.service import Service
+from tests.conftest import environment
+from tests.faults.ledger import Ledger, Tally
+from tests.processes import lives
+
+_CHOICES = ("Continue", "Run again", "Drop")
+_BAD = re.compile(r"^(ERROR|CRITICAL) |^Traceback")
+
+
+class World:
+    """What a scenario plays in. `herald` is the one that runs."""
+
+    def __init__(self, folder: Path, api: BotApi, rng: Random, script: str, **settings: str) -> None:
+        self.folder = folder
+        self.api = api
+        self.rng = rng
+        self.ledger = Ledger()
+        self.log: list[str] = []
+        self.herald: Service
+        self.claude_folder = folder / "claude"
+        program = stand_in.install(self.claude_folder, script)
+        self.env = {**environment(folder, api.url), "CLAUDE_BIN": str(program), **settings}
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Service]:
+        """Run herald until the end of the block, or until it is killed in it."""
+        async with self.started() as herald:
+            assert await herald.ready(), herald.log
+            yield herald
+
+    @asynccontextmanager
+    async def started(self) -> AsyncIterator[Service]:
+        """Start herald, and do not wait until it serves."""
+        async with Service(self.env, self.folder) as self.herald:
+            try:
+                yield self.herald
+            finally:
+                # what it says until it is gone belongs to it, too
+                with suppress(TimeoutError):
+                    await self.herald.stop()
+                self.log += self.herald.log
+
+    def write(self, user_id: int = OWNER) -> int:
+        """Let an owner write the next message; return the update's number."""
+        prompt = f"message {len(self.ledger.prompts) + 1:04}"
+        update_id = self.api.text(prompt, user_id=user_id)
+        self.ledger.prompts[update_id] = prompt
+        return update_id
+
+    def record(self, key: str) -> list[int]:
+        """What the stand-in recorded under `key`: pid or spawned."""
+        path = self.claude_folder / "record"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [entry[key] for line in lines if key in (entry := json.loads(line))]
+
+    def decide(self, users: Sequence[int] = (OWNER,)) -> bool:
+        """Tap a button, taken at random, under each new question; say whether there was one."""
+        questions = [
+            message for user in users for message in self.api.messages(user) if set(_CHOICES) <= message.buttons.keys()
+        ]
+        new = [message for message in questions if message.message_id not in self.ledger.asked]
+        for message in new:
+            choice = self.rng.choice(_CHOICES)
+            update_id = int(message.buttons[choice].partition(":")[2])
+            self.ledger.asked[message.message_id] = update_id
+            self.ledger.choices[update_id] = choice
+            self.api.tap(message.message_id, message.buttons[choice])
+        return bool(new)
+
+    async def settled(self, users: Sequence[int] = (OWNER,), timeout_s: float = 60.0) -> None:
+        """Decide what is asked, and return when all is answered and herald is idle, or when it takes too long."""
+
+        def over(herald: Service) -> bool:
+            self.decide(users)
+            return herald.ended or (herald.idle and self.ledger.is_settled(map(self.api.messages, users)))
+
+        with suppress(TimeoutError):
+            await self.herald.until(over, timeout_s)
+
+    def tally(self, users: Sequence[int] = (OWNER,), expected: str = "") -> Tally:
+        """Count, once herald is gone; `expected` is a pattern of the errors that belong to the fault."""
+        chats = [self.api.messages(user) for user in users]
+        lost, doubled = self.ledger.compared(chats)
+        errors = [line for line in self.log if _BAD.match(line) and not (expected and re.search(expected, line))]
+        pids = {*self.record("pid"), *self.record("spawned")}
+        return Tally(
+            *(len(self.ledger.prompts), lost, doubled),
+            sum(map(self.ledger.disordered, chats)),
+            len(_still_alive(pids)),
+            tuple(errors),
+        )
+
+
+def _still_alive(pids: set[int], patience_s: float = 5.0) -> set[int]:
+    """Return those that do not end within a moment: a child hears of herald's death by a signal."""
+    deadline_s = time.monotonic() + patience_s
+    while (left := set(filter(lives, pids))) and time.monotonic() < deadline_s:
+        pids = left
+    return left
