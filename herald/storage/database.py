@@ -73,15 +73,13 @@ class Database:
         self._told = told
         self._backlog: list[Statement] = []
         self._gathered: list[Statement] | None = None
+        self._is_refused = False
         self.trouble: HeraldError | None = None
         try:
-            self._connection = self._open()
-        except sqlite3.DatabaseError as exc:
-            if not _is_damage(exc):
-                problem = HeraldError(f"{path} cannot be used: {exc}", "is the disk full, or the file not yours?")
-                raise ConfigError(problem) from exc
-            self.trouble = self._move_aside(exc)
-            self._connection = self._open()
+            self._connection = self._open_or_replace()
+        except (sqlite3.DatabaseError, OSError) as exc:
+            problem = HeraldError(f"{path} cannot be used: {exc}", "is the disk full, or the file not yours?")
+            raise ConfigError(problem) from exc
 
     def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows; [] where the file has turned out to be damaged."""
@@ -118,8 +116,9 @@ class Database:
         try:
             self._commit([*self._backlog, *statements])
         except sqlite3.DatabaseError as exc:
+            self._tell_refusal(exc)
             raise StateUnwritable(*_words(exc)) from exc
-        self._backlog.clear()
+        self._accepted()
 
     def retry(self) -> None:
         """Try again what the disk has refused; at the latest the next write does so too."""
@@ -133,22 +132,28 @@ class Database:
         self._connection.close()
 
     def _write_or_keep(self, statements: list[Statement]) -> None:
-        was_writable = not self._backlog
         self._backlog += statements
         if not self._backlog:
             return
         try:
             self._commit(self._backlog)
         except sqlite3.DatabaseError as exc:
-            log.log(
-                logging.ERROR if was_writable else logging.DEBUG, "herald.db cannot be written, kept in memory: %s", exc
-            )
-            if was_writable:
-                self._told(HeraldError(*_words(exc)))
+            self._tell_refusal(exc)
         else:
-            self._backlog.clear()
-            if not was_writable:
-                log.info("herald.db can be written again")
+            self._accepted()
+
+    def _tell_refusal(self, exc: sqlite3.DatabaseError) -> None:
+        """Tell the owners once until the disk takes something again; what they are told is written too."""
+        if not self._is_refused:
+            self._is_refused = True
+            log.error("herald.db cannot be written, what is new stays in memory: %s", exc)
+            self._told(HeraldError(*_words(exc)))
+
+    def _accepted(self) -> None:
+        self._backlog.clear()
+        if self._is_refused:
+            self._is_refused = False
+            log.info("herald.db can be written again")
 
     def _commit(self, statements: Sequence[Statement]) -> None:
         try:
@@ -172,6 +177,15 @@ class Database:
         self._connection = self._open()
         # who is told may write that down
         self._told(trouble)
+
+    def _open_or_replace(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.DatabaseError as exc:
+            if not _is_damage(exc):
+                raise
+            self.trouble = self._move_aside(exc)
+        return self._open()
 
     def _open(self) -> sqlite3.Connection:
         # SQLite gives its -wal and -shm files the mode of the main file
@@ -198,7 +212,7 @@ class Database:
             # executescript commits first; the transaction inside makes each step whole
             connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
 
-    def _move_aside(self, cause: sqlite3.DatabaseError) -> HeraldError:
+    def _move_aside(self, cause: Exception) -> HeraldError:
         suffix = f"damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         kept = self._path.with_name(f"{self._path.name}.{suffix}")
         try:
@@ -219,7 +233,7 @@ class Database:
         )
 
 
-def _is_damage(exc: sqlite3.DatabaseError) -> bool:
+def _is_damage(exc: Exception) -> bool:
     # the lowest byte is the primary code; https://sqlite.org/rescode.html
     return (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
 
@@ -232,4 +246,6 @@ def _damage(found: str) -> sqlite3.DatabaseError:
 
 def _words(exc: sqlite3.DatabaseError) -> tuple[str, str]:
     hint = "make room on its disk; nothing is lost, but answers and messages may be late until then"
+    if exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        hint = "another program holds herald.db; nothing is lost, but answers and messages may be late until then"
     return f"herald cannot write to its state folder: {exc}", hint

@@ -62,7 +62,6 @@ class Poller:
         self._told = told
         self._outage = Outage()
         self._conflicts = 0
-        self._disk_refuses = False
 
     async def reach(self) -> None:
         """Make a first, short poll; it is tried until Telegram answers. Raises as `poll` does."""
@@ -111,12 +110,8 @@ class Poller:
         try:
             await self._door.take(updates)
         except StateUnwritable as exc:
-            log.error("updates stay at Telegram: %s", exc.message)
-            if not self._disk_refuses:
-                self._told(exc)
-            self._disk_refuses = True
+            log.warning("updates stay at Telegram: %s", exc.message)
             return False
-        self._disk_refuses = False
         # nothing in them can be confirmed, so they come again at once
         return not updates or self._door.offset != before
 

@@ -14,9 +14,9 @@ import pytest
 
 from herald.rehearsal.bot_api import OWNER, BotApi
 from tests.conftest import Herald, Stage
-from tests.processes import is_gone
+from tests.processes import is_gone, lives
 
-from .messages_api import BROKEN, OVERLOADED, Endless, MessagesApi, ToolUse
+from .messages_api import BROKEN, OVERLOADED, Endless, MessagesApi, Slow, ToolUse
 
 pytestmark = pytest.mark.real_cli
 
@@ -167,8 +167,64 @@ async def test_a_message_delivered_again_after_a_restart_is_not_run_twice(
         await h.says("Done once")
     async with real_herald(api=api) as h:
         h.api.redeliver(update_id)
-        await h.says("Claude had this message before herald was restarted.")
+        await h.service.until(lambda service: any("delivered again" in line for line in service.log))
         assert len(messages_api.requests) == 1
+
+
+async def test_a_message_that_only_claude_remembers_is_not_run_twice(
+    real_herald: RealHerald, messages_api: MessagesApi, api: BotApi
+) -> None:
+    messages_api.reply("Done once")
+    async with real_herald(api=api) as h:
+        update_id = h.api.text("delete everything")
+        await h.says("Done once")
+    (h.state_dir / "herald.db").unlink()
+    async with real_herald(api=api) as h:
+        h.api.redeliver(update_id)
+        await h.says("Claude had this message before, and its answer is not known.")
+        assert len(messages_api.requests) == 1
+
+
+async def test_a_turn_that_a_crash_has_cut_is_asked_about_and_goes_on(
+    real_herald: RealHerald, messages_api: MessagesApi, api: BotApi
+) -> None:
+    messages_api.reply("Let me see.", LINGERING)
+    async with real_herald(CLAUDE_ALLOWED_TOOLS="Bash", api=api) as h:
+        h.api.text("find the bug")
+        pid = await lingering(h)
+        h.service.send_signal(signal.SIGKILL)
+        await h.service.until(lambda _: is_gone(claude_pid(h)))
+    messages_api.reply("Found it.")
+    async with real_herald(CLAUDE_ALLOWED_TOOLS="Bash", api=api) as h:
+        await h.says("Let me see.", "Herald crashed while Claude was busy with this: find the bug")
+        [question] = [message for message in h.api.messages() if message.buttons]
+        assert "It had used Bash: python3 -c" in question.text
+        assert not lives(pid)
+        assert len(messages_api.requests) == 1
+        h.api.tap(question.message_id, question.buttons["Continue"])
+        await h.says("Found it.")
+        assert "find the bug" in json.dumps(messages_api.requests[-1])
+
+
+async def test_an_answer_that_a_crash_has_kept_from_herald_is_delivered(
+    real_herald: RealHerald, messages_api: MessagesApi, api: BotApi
+) -> None:
+    slow = Slow("One word and another")
+    messages_api.reply(slow)
+    async with real_herald(api=api) as h:
+        h.api.text("say something")
+        await messages_api.until(lambda api: len(api.requests) == 1)
+        await h.service.until(lambda _: h.sessions())
+        h.service.send_signal(signal.SIGSTOP)
+        slow.gate.set()
+        await h.service.until(lambda _: any('"end_turn"' in path.read_text() for path in transcripts(h)))
+        h.service.send_signal(signal.SIGKILL)
+        await h.service.until(lambda service: service.ended)
+    async with real_herald(api=api) as h:
+        await h.says("and another")
+        await h.idle()
+        assert len(messages_api.requests) == 1
+        assert len(h.api.texts()) == 1
 
 
 async def test_what_claude_says_when_a_background_task_ends_is_delivered(
@@ -213,6 +269,10 @@ async def test_a_command_of_the_cli_answers(real_herald: RealHerald, messages_ap
         await h.says("hi")
         h.api.text("/context")
         await h.says("Context Usage")
+
+
+def transcripts(h: Stage) -> list[Path]:
+    return list(Path(h.env["HOME"]).glob(".claude/projects/*/*.jsonl"))
 
 
 async def lingering(h: Stage) -> int:

@@ -146,11 +146,11 @@ async def test_a_journal_of_a_newer_herald_is_left_alone(herald: Herald, tmp_pat
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     program = stand_in.install(tmp_path / "claude", "result hi")
-    async with BotApi() as api:
-        async with Service({**environment(tmp_path, api.url), "CLAUDE_BIN": str(program)}, tmp_path) as service:
-            assert not await service.ready()
-            assert service.exit_status == 78
-            assert any("was written by a newer herald" in line for line in service.log)
+    env = {**environment(tmp_path, "http://127.0.0.1:9"), "CLAUDE_BIN": str(program)}
+    async with Service(env, tmp_path) as service:
+        assert not await service.ready()
+        assert service.exit_status == 78
+        assert any("was written by a newer herald" in line for line in service.log)
 
 
 async def test_nothing_of_a_message_stays_in_the_journal_once_it_is_done(herald: Herald) -> None:
