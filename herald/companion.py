@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +114,11 @@ class Companion:
         if self.session is None or self._forks:
             return None
         own_pids = {self.child.pid} if self.child else set()
-        return terminals.open_elsewhere(self._env, self.session.session_id, own_pids)
+        found = terminals.open_elsewhere(self._env, self.session.session_id, own_pids)
+        if found is not None:
+            # CLAUDE_BIN may be a script of the user's, whose child the CLI then is
+            found = terminals.open_elsewhere(self._env, self.session.session_id, orphans.below(os.getpid()))
+        return found
 
     def close_terminal(self, terminal: terminals.Terminal) -> None:
         log.info("the owner takes the session over place=%s pid=%d", self._place, terminal.pid)

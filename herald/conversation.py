@@ -104,7 +104,9 @@ class Conversation:
     def show_status(self) -> None:
         """Show at once what is going on."""
         state = "Idle"
-        if self._running_since is not None:
+        if self._held is not None:
+            state = "Waiting for your choice"
+        elif self._running_since is not None:
             state = f"Working for {self._clock() - self._running_since:.0f} s"
         elif self._liaison.runs:
             state = "Claude is at work by itself"
@@ -164,10 +166,10 @@ class Conversation:
         self._changed()
 
     def _fail(self, job: Job, error: HeraldError) -> None:
-        if isinstance(job, NewSession):
+        if job.update_id is None:
             self._reply.trouble(error)
         else:
-            self._desk.failed(job, error)
+            self._desk.failed(job.update_id, error)
 
     async def _next_job(self) -> Job | None:
         """Wait for the next job, and meanwhile for what Claude says unasked; None when closed."""
@@ -222,6 +224,7 @@ class Conversation:
             await self._answer(incoming)
 
     async def _answer(self, incoming: Incoming) -> None:
+        await self._until_session_is_free(incoming)
         async with self._reply.working():
             began_at = self._clock()
             end = await self._ask(incoming)
@@ -240,7 +243,6 @@ class Conversation:
 
     async def _ask(self, incoming: Incoming) -> End:
         """Give one prompt to Claude and follow the turn to its end. Raises ClaudeNotFound, _NotNow."""
-        await self._until_session_is_free(incoming)
         await self._until_seated()
         exchange = await self._liaison.reach()
         session = self._claude.session
@@ -288,6 +290,8 @@ class Conversation:
             self._reply.decided(tap.message_id, tap.question, tap.choice.value)
             if tap.choice is Choice.TAKE_OVER:
                 self._claude.close_terminal(terminal)
+                await self._hold(_TERMINAL_LOOK_EVERY_S)
+                asked = False  # one that does not end is asked about again
             elif tap.choice is Choice.FORK:
                 await self._liaison.part()
                 self._claude.fork()

@@ -64,14 +64,14 @@ class Desk:
         with self._journal.atomic():
             self._reply.answer(messages)
             if incoming is not None:
-                self._conclude(incoming, end.trouble)
+                self._conclude(incoming.update_id, end.trouble)
             elif end.trouble:
                 self._reply.trouble(end.trouble)
 
-    def failed(self, job: Incoming | Entry, error: HeraldError) -> None:
+    def failed(self, update_id: int, error: HeraldError) -> None:
         """It ends here, because of `error`."""
         with self._journal.atomic():
-            self._conclude(job, error)
+            self._conclude(update_id, error)
 
     def left_session(self, update_id: int | None, text: str, code: str = "") -> None:
         """The owner's wish for a new session is done."""
@@ -87,7 +87,7 @@ class Desk:
         log.error("a message was set aside after %d crashes update_id=%d", entry.crashes, entry.update_id)
         hint = "it is set aside; everything else goes on"
         cause = f"herald has crashed {entry.crashes} times while it was busy with this: {_beginning(entry.prompt)}"
-        self.failed(entry, TurnCut(cause, hint))
+        self.failed(entry.update_id, TurnCut(cause, hint))
         return True
 
     async def taken_up(self, entry: Entry, fate: Fate) -> Incoming | None:
@@ -109,7 +109,7 @@ class Desk:
                 with self._journal.atomic():
                     self._reply.answer(messages)
                     cause = f"herald crashed while Claude was busy with this: {_beginning(entry.prompt)}"
-                    self._conclude(entry, TurnCut(cause + _list(tools), "the session is kept"))
+                    self._conclude(entry.update_id, TurnCut(cause + _list(tools), "the session is kept"))
         return None
 
     def decided(self, tap: Tap, entry: Entry) -> Incoming | None:
@@ -130,14 +130,14 @@ class Desk:
         hint = "fork goes on with a copy, Take over closes it there, Wait begins when it is closed there"
         self._reply.ask(HeraldError(cause, hint), _buttons(incoming.update_id, _BESIDE_A_TERMINAL))
 
-    def _conclude(self, job: Incoming | Entry, error: HeraldError | None) -> None:
+    def _conclude(self, update_id: int, error: HeraldError | None) -> None:
         if isinstance(error, TurnCut):
-            self._reply.ask(error, _buttons(job.update_id, AFTER_CUT))
-            self._journal.asked(job.update_id)
+            self._reply.ask(error, _buttons(update_id, AFTER_CUT))
+            self._journal.asked(update_id)
             return
         if error is not None:
             self._reply.trouble(error)
-        self._journal.settle(job.update_id)
+        self._journal.settle(update_id)
 
 
 def _buttons(update_id: int, choices: Sequence[Choice]) -> tuple[Button, ...]:

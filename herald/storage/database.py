@@ -195,6 +195,8 @@ class Database:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            # what is forgotten must not stay readable in free pages
+            connection.execute("PRAGMA secure_delete = ON")
             if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise _damage(found)
             self._migrate(connection)
