@@ -158,7 +158,7 @@ class Conversation:
             self._fail(job, _FAILED)
         finally:
             self._held = self._running_since = None
-            self._seats.rest(self._place)
+            self._liaison.rest()
             self._changed()
 
     def _line_up(self, job: Job) -> None:
@@ -199,7 +199,7 @@ class Conversation:
                     end = exchange.time_is_up(self._clock())
                 case None:
                     await self._liaison.part()
-                case MakeRoom() if self._liaison.may_rest:
+                case MakeRoom() if self._liaison.is_at_rest:
                     await self._liaison.part()
                 case Stop() if exchange and exchange.runs:
                     exchange.interrupt(HeraldError("stopped"), self._clock())
@@ -283,6 +283,7 @@ class Conversation:
             if not asked:
                 self._desk.ask_about_terminal(incoming, terminal)
                 self._held = incoming.update_id
+                self._liaison.rest()
                 asked = True
             tap = await self._hold(_TERMINAL_LOOK_EVERY_S)
             if tap is None:
@@ -324,7 +325,7 @@ class Conversation:
                 raise _NotNow
             case Incoming() | NewSession() | Entry():
                 self._line_up(mail)
-            case Said():
+            case Said() | MakeRoom():
                 await self._meanwhile(mail)
         return None
 

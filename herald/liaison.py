@@ -56,7 +56,7 @@ class Liaison:
         return self.exchange is not None and self.exchange.runs
 
     @property
-    def may_rest(self) -> bool:
+    def is_at_rest(self) -> bool:
         """Whether the child can be ended without cutting anything short."""
         return not self.runs and not self.claude.in_background
 
@@ -92,7 +92,12 @@ class Liaison:
             log.warning("claude has ended or must be ended place=%s: %s", self._place, end.trouble)
             self._tell_background()
             await self.part()
-        self._seats.rest(self._place)
+        self.rest()
+
+    def rest(self) -> None:
+        """Nothing is asked of the child now; another place may have its seat, unless it is busy by itself."""
+        if self.is_at_rest:
+            self._seats.rest(self._place)
 
     async def part(self) -> None:
         """End the child; the session stays."""

@@ -19,7 +19,7 @@ from herald.rehearsal.bot_api import OWNER, TOKEN, BotApi
 from herald.rehearsal.service import Service
 
 # A busy machine must not make a property fail: how long things take is for the benchmarks.
-hypothesis.settings.register_profile("herald", deadline=None)
+hypothesis.settings.register_profile("herald", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("herald")
 
 

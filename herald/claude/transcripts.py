@@ -58,7 +58,8 @@ def fate(env: Mapping[str, str], prompt_uuid: str, session_id: str | None, given
         lines = _turn(path, prompt_uuid)
         if next(lines, None) is not None:
             return _judge(lines)
-    return NotBegun()
+    # with this set the CLI writes no transcript at all
+    return Unfinished("", ()) if env.get("CLAUDE_CODE_SKIP_PROMPT_HISTORY") else NotBegun()
 
 
 def configuration_folder(env: Mapping[str, str]) -> Path:

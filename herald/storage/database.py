@@ -40,6 +40,7 @@ _MIGRATIONS = (
     CREATE INDEX inbox_open ON inbox (state) WHERE state != 'done';
     CREATE TABLE outbox (
         id INTEGER PRIMARY KEY,
+        bot_id INTEGER NOT NULL,
         place TEXT NOT NULL,
         parcel BLOB NOT NULL,
         behind INTEGER
@@ -76,18 +77,18 @@ class Database:
         self._is_refused = False
         self.trouble: HeraldError | None = None
         try:
-            self._connection = self._open_or_replace()
+            self._connection: sqlite3.Connection | None = self._open_or_replace()
         except (sqlite3.DatabaseError, OSError) as exc:
             problem = HeraldError(f"{path} cannot be used: {exc}", "is the disk full, or the file not yours?")
             raise ConfigError(problem) from exc
 
     def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows; [] where the file has turned out to be damaged."""
+        """Return the rows; [] where the file has turned out to be damaged. Raises StateUnwritable."""
         try:
-            return self._connection.execute(sql, values).fetchall()
+            return self._connected().execute(sql, values).fetchall()
         except sqlite3.DatabaseError as exc:
             if not _is_damage(exc):
-                raise
+                raise StateUnwritable(*_words(exc)) from exc
             self._begin_anew(exc)
             return []
 
@@ -129,7 +130,8 @@ class Database:
         self.retry()
         if self._backlog:
             log.error("changes that could not be written before the end: %d", len(self._backlog))
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def _write_or_keep(self, statements: list[Statement]) -> None:
         self._backlog += statements
@@ -165,18 +167,26 @@ class Database:
             self._execute(statements)
 
     def _execute(self, statements: Sequence[Statement]) -> None:
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             for sql, values in statements:
-                self._connection.execute(sql, values)
+                connection.execute(sql, values)
 
     def _begin_anew(self, cause: sqlite3.DatabaseError) -> None:
-        """The file is damaged: what is under way goes on from memory, with a new file."""
-        self._connection.close()
-        trouble = self._move_aside(cause)
-        self._connection = self._open()
+        """The file is damaged: what is under way goes on from memory, with a new file as soon as there can be one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         # who is told may write that down
-        self._told(trouble)
+        self._told(self._move_aside(cause))
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            try:
+                self._connection = self._open()
+            except OSError as exc:
+                raise sqlite3.OperationalError(str(exc)) from exc
+        return self._connection
 
     def _open_or_replace(self) -> sqlite3.Connection:
         try:
@@ -248,6 +258,6 @@ def _damage(found: str) -> sqlite3.DatabaseError:
 
 def _words(exc: sqlite3.DatabaseError) -> tuple[str, str]:
     hint = "make room on its disk; nothing is lost, but answers and messages may be late until then"
-    if exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         hint = "another program holds herald.db; nothing is lost, but answers and messages may be late until then"
     return f"herald cannot write to its state folder: {exc}", hint

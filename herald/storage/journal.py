@@ -67,6 +67,13 @@ class Journal:
     def __init__(self, database: Database, bot_id: int) -> None:
         self._database = database
         self._bot_id = bot_id
+        # by chat: the highest number known, and the highest of herald's own; in memory, to be there on a full disk too
+        self._last = {
+            chat_id: (last_id, last_own_id)
+            for chat_id, last_id, last_own_id in database.read(
+                "SELECT chat_id, last_id, last_own_id FROM chats WHERE bot_id = ?", bot_id
+            )
+        }
         self.settled = 0  # since the start
         self._next_number: int = database.read("SELECT coalesce(max(id), 0) + 1 FROM outbox")[0][0]
 
@@ -140,7 +147,8 @@ class Journal:
 
         What it had in its hands was there when it crashed, and is counted. Call this once, before anything is taken.
         """
-        self._database.write("UPDATE inbox SET crashes = crashes + 1 WHERE state IN ('received', 'given')")
+        sql = "UPDATE inbox SET crashes = crashes + 1 WHERE bot_id = ? AND state IN ('received', 'given')"
+        self._database.write(sql, self._bot_id)
         return self._entries("AND state != 'asked'")
 
     def _entries(self, condition: str, *values: object) -> list[Entry]:
@@ -170,8 +178,8 @@ class Journal:
         number = self._next_number
         self._next_number += 1
         self._database.write(
-            "INSERT INTO outbox VALUES (?, ?, ?, (SELECT last_id FROM chats WHERE bot_id = ? AND chat_id = ?))",
-            *(number, str(place), parcel, self._bot_id, place.chat_id),
+            "INSERT INTO outbox VALUES (?, ?, ?, ?, (SELECT last_id FROM chats WHERE bot_id = ? AND chat_id = ?))",
+            *(number, self._bot_id, str(place), parcel, self._bot_id, place.chat_id),
         )
         return number
 
@@ -191,9 +199,11 @@ class Journal:
 
     def unsent(self) -> list[Stored]:
         """Return the bundles that are still to be sent, in the order they were posted."""
-        rows = self._database.read("SELECT id, place, parcel, behind FROM outbox ORDER BY id")
+        rows = self._database.read(
+            "SELECT id, place, parcel, behind FROM outbox WHERE bot_id = ? ORDER BY id", self._bot_id
+        )
         return [
-            Stored(number, (where := Place.parse(place)), parcel, max(behind or 0, self._last(where, "last_own_id")))
+            Stored(number, (where := Place.parse(place)), parcel, max(behind or 0, self._last_ids(where)[1]))
             for number, place, parcel, behind in rows
         ]
 
@@ -204,14 +214,14 @@ class Journal:
 
     def last_message_id(self, place: Place) -> int:
         """Return the highest number in a chat that is known, the owner's or herald's own; 0 if none is."""
-        return self._last(place, "last_id")
+        return self._last_ids(place)[0]
 
-    def _last(self, place: Place, column: str) -> int:
-        sql = f"SELECT {column} FROM chats WHERE bot_id = ? AND chat_id = ?"  # noqa: S608 - one of two names
-        rows = self._database.read(sql, self._bot_id, place.chat_id)
-        return rows[0][0] if rows else 0
+    def _last_ids(self, place: Place) -> tuple[int, int]:
+        return self._last.get(place.chat_id, (0, 0))
 
     def _saw(self, place: Place, message_id: int, own_id: int = 0) -> Statement:
+        last_id, last_own_id = self._last_ids(place)
+        self._last[place.chat_id] = (max(last_id, message_id), max(last_own_id, own_id))
         return (
             "INSERT INTO chats VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " last_id = max(last_id, excluded.last_id), last_own_id = max(last_own_id, excluded.last_own_id)",

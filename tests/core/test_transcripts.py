@@ -290,3 +290,8 @@ def test_the_stand_in_leaves_what_the_real_one_leaves(home: Home, tmp_path: Path
     both = encode_prompt("go", UUID) + encode_prompt("again", UUID)
     subprocess.run([program], input=both, env=home.env, cwd=tmp_path, stdout=subprocess.DEVNULL)
     assert home.fate(session=None) == expected
+
+
+def test_nothing_is_known_where_the_cli_writes_no_transcripts(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "CLAUDE_CODE_SKIP_PROMPT_HISTORY": "1"}
+    assert fate(env, "some-uuid", None, 0.0) == Unfinished("", ())

@@ -42,6 +42,7 @@ class Ledger:
     prompts: dict[int, str] = field(default_factory=dict)  # by update id
     asked: dict[int, int] = field(default_factory=dict)  # the message with the buttons: the update it is about
     choices: dict[int, str] = field(default_factory=dict)  # by update id, the last one counts
+    asked_twice: int = 0
 
     def is_settled(self, chats: Iterable[list[ChatMessage]]) -> bool:
         """Whether nothing is missing; something may still be too much."""
@@ -54,9 +55,8 @@ class Ledger:
         due = Counter[str]()
         for update_id, prompt in self.prompts.items():
             choice = self.choices.get(update_id, "")
-            is_open = update_id in self.asked.values() and not choice
-            due[_CONTINUED if choice == "Continue" else prompt] += choice != "Drop" and not is_open
-        return sum((due - got).values()), sum((got - due).values())
+            due[_CONTINUED if choice == "Continue" else prompt] += choice != "Drop"
+        return (due - got).total(), (got - due).total() + self.asked_twice
 
     def disordered(self, chat: list[ChatMessage]) -> int:
         """Count the messages that were reacted to before one that was written earlier."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 
 from herald.rehearsal.bot_api import OWNER, BotApi
+from herald.rehearsal.call import Call
+from herald.rehearsal.faults import Silence, refusal
+from herald.rehearsal.refusal import Refused
 from herald.rehearsal.service import Service
 from tests.faults.ledger import ANSWER, Tally
 from tests.faults.world import World
@@ -26,6 +32,13 @@ spawn
 pause 0.03
 result {ANSWER}"""
 SHORT = f"result {ANSWER}"
+_FLOOD = refusal(429, "", 1)
+_SERVER_ERRORS = (refusal(500, "", None), refusal(502, "", None))
+# How many messages may be on their way before the owners wait.
+_LAG = 6
+# How herald tells its owner of a full disk.
+_FULL = "state folder"
+_JUMPS = ("+1d", "-1d", "+10y", "+0")
 
 
 @asynccontextmanager
@@ -69,3 +82,157 @@ async def killed_within(herald: Service, delay_s: float, w: World | None = None)
     """Kill herald after a time; `w` has an owner who decides meanwhile what is asked."""
     asyncio.get_running_loop().call_later(delay_s, herald.send_signal, signal.SIGKILL)
     await herald.until(lambda service: (w and w.decide() and False) or service.ended, delay_s + 60)
+
+
+async def api_faults(folder: Path, size: int, seed: int, *, hangs: bool = True) -> Tally:
+    """Every fifth call is refused, cut off before or after its effect, or left hanging, while three owners write."""
+    users = (OWNER, OWNER + 1, OWNER + 2)
+    async with world(folder, seed, TELEGRAM_ALLOWED_USERS=",".join(map(str, users))) as w:
+        faults = Random(seed)
+
+        def choose(call: Call) -> Refused | Silence | None:
+            if faults.random() >= 0.2:
+                return None
+            # a hanging call costs herald its deadline of 20 s, a hanging poll 70 s
+            if hangs and faults.random() < 0.04:
+                return Silence.HANG
+            return faults.choice((_FLOOD, *_SERVER_ERRORS, Silence.DROP, Silence.LOSE, Silence.LOSE))
+
+        async with w.serving() as herald:
+            w.api.disturb(choose)
+            for written in range(size):
+                w.write(w.rng.choice(users))
+                if w.rng.random() < 0.3:
+                    await w.caught_up(_LAG, users)
+                if written % 50 == 49:
+                    print(f"  {written + 1} of {size} written", file=sys.stderr)
+            await w.settled(users, timeout_s=300)
+            w.api.disturb(lambda call: None)
+            await w.settled(users)
+        return w.tally(users)
+
+
+async def duplicates(folder: Path, size: int, seed: int) -> Tally:
+    """Updates come again, at once and later, also those from before a restart."""
+    async with world(folder, seed) as w:
+        delivered: list[int] = []
+        for _ in range(4):
+            for update_id in w.rng.sample(delivered, len(delivered) // 2):
+                w.api.redeliver(update_id)
+            async with w.serving():
+                for _ in range(size // 4):
+                    delivered.append(w.write())
+                    await w.caught_up(2)
+                    for update_id in w.rng.choices(delivered, k=3):
+                        w.api.redeliver(update_id)
+                # updates come in the order of their numbers: once this one is answered, all others were taken
+                delivered.append(w.write())
+                await w.settled()
+        return w.tally()
+
+
+async def outage(folder: Path, span_s: float, seed: int) -> Tally:
+    """Nothing is answered for a while, in which a turn ends and messages are written."""
+    async with world(folder, seed) as w, w.serving() as herald:
+        w.write()
+        await w.settled()
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + span_s
+        w.api.disturb(lambda call: Silence.DROP if loop.time() < ends_at else None)
+        while loop.time() < ends_at:
+            w.write()
+            next_at = loop.time() + span_s / 6
+            await herald.until(lambda _, at=next_at: loop.time() >= at, None)
+        await w.settled()
+        if herald.ended:
+            w.problems.append("herald has ended")
+    return w.tally()
+
+
+async def full_disk(folder: Path, size: int, seed: int) -> Tally:
+    """The disk of the state folder fills up while messages come in, and has room again. Needs to be root."""
+    state = folder / "state"
+    state.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(state)], check=True)
+    try:
+        async with world(folder, seed) as w:
+            async with w.serving() as herald:
+                w.write()
+                await w.settled()
+                fill(state / "ballast")
+                for _ in range(size):
+                    w.write()
+                await herald.until(lambda _: w.tells(_FULL))
+                (state / "ballast").unlink()
+                await w.settled()
+                if (times := w.tells(_FULL)) != 1:
+                    w.problems.append(f"the full disk was told {times} times")
+            return w.tally(expected=f"{_FULL}|cannot be written|updates stay at Telegram")
+    finally:
+        subprocess.run(["umount", str(state)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room left."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1024))
+
+
+async def stopped_child(folder: Path, size: int, seed: int) -> Tally:
+    """SIGSTOP of Claude in the middle of a turn, with another message waiting."""
+    script = f"text Part of {{prompt}}\npause 0.5\nresult {ANSWER}"
+    async with world(folder, seed, script, CLAUDE_STALL_S="1") as w:
+        async with w.serving() as herald:
+            for _ in range(size):
+                given = len(w.record("stdin"))
+                w.write()
+                await herald.until(lambda _, given=given: len(w.record("stdin")) > given)
+                os.kill(w.record("pid")[-1], signal.SIGSTOP)
+                asked = len(w.ledger.asked)
+                w.write()
+                await w.settled()
+                if len(w.ledger.asked) == asked:
+                    w.problems.append("a child that was stopped was not told of")
+        return w.tally()
+
+
+async def clock_jumps(folder: Path, size: int, seed: int, *, monotonic: bool = False) -> Tally:
+    """The wall clock jumps while Claude works; sometimes herald is killed then. `monotonic` lets that clock jump, too.
+
+    The monotonic clock only jumps ahead, as it may seem to a program that was not run for long.
+    """
+    library = faketime_library()
+    assert library is not None
+    clock = folder / "clock"
+    folder.mkdir(parents=True, exist_ok=True)
+    clock.write_text("+0")
+    env = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    env |= {} if monotonic else {"DONT_FAKE_MONOTONIC": "1"}
+    async with world(folder, seed, STEPS, **env) as w:
+        if monotonic:
+            # a thread that waits under such a clock may wait for ever, and the stand-in has one
+            w.wrap_claude("unset LD_PRELOAD")
+        for turn in range(size):
+            async with w.serving() as herald:
+                w.write()
+                w.write()
+                given = len(w.record("stdin"))
+                await herald.until(lambda _, given=given: len(w.record("stdin")) > given)
+                jump = f"+{turn + 1}d" if monotonic else _JUMPS[turn % len(_JUMPS)]
+                (folder / "next").write_text(jump)
+                (folder / "next").replace(clock)
+                if turn % 2:
+                    herald.send_signal(signal.SIGKILL)
+                    await herald.until(lambda service: service.ended)
+                else:
+                    await w.settled()
+        async with w.serving():
+            w.write()
+            await w.settled()
+        return w.tally()
+
+
+def faketime_library() -> Path | None:
+    """Find libfaketime, which Debian has in the package faketime."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)

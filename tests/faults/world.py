@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from herald.rehearsal import stand_in
 from herald.rehearsal.bot_api import OWNER, BotApi
@@ -30,6 +31,9 @@ class World:
         self.rng = rng
         self.ledger = Ledger()
         self.log: list[str] = []
+        self.problems: list[str] = []  # what a scenario has seen that no run may show
+        self._runs = 0
+        self._questions: set[tuple[int, int]] = set()
         self.herald: Service
         self.claude_folder = folder / "claude"
         program = stand_in.install(self.claude_folder, script)
@@ -45,6 +49,7 @@ class World:
     @asynccontextmanager
     async def started(self) -> AsyncIterator[Service]:
         """Start herald, and do not wait until it serves."""
+        self._runs += 1
         async with Service(self.env, self.folder) as self.herald:
             try:
                 yield self.herald
@@ -54,6 +59,13 @@ class World:
                     await self.herald.stop()
                 self.log += self.herald.log
 
+    def wrap_claude(self, command: str) -> None:
+        """Run a shell command before each start of Claude."""
+        wrapper = self.folder / "wrapper"
+        wrapper.write_text(f'#!/bin/sh\n{command}\nexec "{self.env["CLAUDE_BIN"]}" "$@"\n')
+        wrapper.chmod(0o700)
+        self.env["CLAUDE_BIN"] = str(wrapper)
+
     def write(self, user_id: int = OWNER) -> int:
         """Let an owner write the next message; return the update's number."""
         prompt = f"message {len(self.ledger.prompts) + 1:04}"
@@ -61,11 +73,15 @@ class World:
         self.ledger.prompts[update_id] = prompt
         return update_id
 
-    def record(self, key: str) -> list[int]:
-        """What the stand-in recorded under `key`: pid or spawned."""
+    def record(self, key: str) -> list[Any]:
+        """What the stand-in recorded under `key`: pid, spawned or stdin."""
         path = self.claude_folder / "record"
         lines = path.read_text().splitlines() if path.exists() else []
         return [entry[key] for line in lines if key in (entry := json.loads(line))]
+
+    def tells(self, text: str, users: Sequence[int] = (OWNER,)) -> int:
+        """Count the bot's messages that hold `text`."""
+        return sum(text in shown for user in users for shown in self.api.texts(user))
 
     def decide(self, users: Sequence[int] = (OWNER,)) -> bool:
         """Tap a button, taken at random, under each new question; say whether there was one."""
@@ -77,6 +93,11 @@ class World:
             choice = self.rng.choice(_CHOICES)
             update_id = int(message.buttons[choice].partition(":")[2])
             self.ledger.asked[message.message_id] = update_id
+            # there can be a second question only where herald was killed a second time
+            if (self._runs, update_id) in self._questions:
+                self.ledger.asked_twice += 1
+                continue
+            self._questions.add((self._runs, update_id))
             self.ledger.choices[update_id] = choice
             self.api.tap(message.message_id, message.buttons[choice])
         return bool(new)
@@ -91,6 +112,13 @@ class World:
         with suppress(TimeoutError):
             await self.herald.until(over, timeout_s)
 
+    async def caught_up(self, lag: int, users: Sequence[int] = (OWNER,)) -> None:
+        """Return when no more than `lag` messages lack their answer, or when that takes too long."""
+        with suppress(TimeoutError):
+            await self.herald.until(
+                lambda herald: herald.ended or self.ledger.compared([*map(self.api.messages, users)])[0] <= lag, 120
+            )
+
     def tally(self, users: Sequence[int] = (OWNER,), expected: str = "") -> Tally:
         """Count, once herald is gone; `expected` is a pattern of the errors that belong to the fault."""
         chats = [self.api.messages(user) for user in users]
@@ -101,7 +129,7 @@ class World:
             *(len(self.ledger.prompts), lost, doubled),
             sum(map(self.ledger.disordered, chats)),
             len(_still_alive(pids)),
-            tuple(errors),
+            (*errors, *self.problems),
         )
 
 

@@ -28,6 +28,8 @@ TOUCH = ToolUse("Bash", {"command": "touch touched", "description": "Make a file
 # not for long, so that a failing test leaves nothing behind
 UNTIL_GO = "touch runs; for i in $(seq 600); do [ -e go ] && break; sleep 0.05; done"
 WAITING = ToolUse("Bash", {"command": UNTIL_GO, "description": "Wait for go"})
+IN_BACKGROUND = ToolUse("Bash", {**WAITING.input, "run_in_background": True})
+WAITING_AGAIN = ToolUse("Bash", {"command": "touch runs-again; sleep 5", "description": "Wait"})
 NO_WORDS = Unfinished("", ())
 # starts a CLI as herald does, and can be killed like it
 PARENT = """#!{python} -P
@@ -339,3 +341,37 @@ async def test_a_tool_runs_even_where_no_transcript_can_be_written(
     assert (tmp_path / "touched").exists()
     with pytest.raises(NotADirectoryError):
         fate_of(uuid)
+
+
+async def test_what_claude_does_when_a_background_task_ends_is_no_part_of_the_turn_before(
+    child: NewChild, messages_api: MessagesApi, fate_of: FateOf, tmp_path: Path
+) -> None:
+    unasked = Slow("It has ended.")
+    for reply in (IN_BACKGROUND, "It runs.", unasked, "Yes?"):
+        messages_api.reply(reply)
+    async with child(*BASH) as cli:
+        first = cli.prompt("start it")
+        await cli.result()
+        (tmp_path / "go").touch()
+        await cli.until(is_streaming)
+        second = cli.prompt("and you?")
+        unasked.gate.set()
+        await cli.result()
+        await cli.result()
+        await cli.end()
+    assert fate_of(first) == Answered("It runs.")
+    assert fate_of(second) == Answered("Yes?")
+
+
+async def test_killed_in_a_turn_of_its_own_the_prompt_before_stays_answered(
+    child: NewChild, messages_api: MessagesApi, fate_of: FateOf, tmp_path: Path
+) -> None:
+    for reply in (IN_BACKGROUND, "It runs.", WAITING_AGAIN):
+        messages_api.reply(reply)
+    async with child(*BASH) as cli:
+        uuid = cli.prompt("start it")
+        await cli.result()
+        (tmp_path / "go").touch()
+        await eventually((tmp_path / "runs-again").exists)
+        await end(cli, signal.SIGTERM)
+    assert fate_of(uuid) == Answered("It runs.")

@@ -115,19 +115,8 @@ async def test_a_message_begins_by_itself_when_the_terminal_is_closed(herald: He
             assert h.prompts() == ["first"]
             process.kill()
             await h.says("two")
-
-
-async def test_a_message_is_asked_about_once(herald: Herald) -> None:
-    async with herald("result one\n---\nresult two") as h:
-        await has_session(h)
-        with terminal(h):
-            h.api.text("second")
-            await asked(h)
-            with terminal(h):
-                pass
-        await h.says("two")
-        await h.idle()
-        assert len([message for message in h.api.messages() if "in a terminal" in message.text]) == 1
+            await h.idle()
+            assert len([text for text in h.api.texts() if "in a terminal" in text]) == 1
 
 
 async def test_stop_gives_the_message_up_and_its_buttons_do_nothing_more(herald: Herald) -> None:
@@ -156,16 +145,6 @@ async def test_what_comes_meanwhile_follows_in_order(herald: Herald) -> None:
             process.kill()
             await h.says("two", "three")
         assert h.prompts() == ["first", "second", "third"]
-
-
-async def test_status_tells_that_a_message_is_held(herald: Herald) -> None:
-    async with herald("result one") as h:
-        await has_session(h)
-        with terminal(h):
-            h.api.text("second")
-            await asked(h)
-            h.api.text("/status")
-            await h.says("Session: ")
 
 
 async def test_a_message_that_waits_for_a_terminal_outlives_a_restart(herald: Herald, api: BotApi) -> None:
@@ -220,13 +199,38 @@ async def test_another_chat_gets_the_process_of_one_that_waits_for_a_terminal(he
             await h.api.until(lambda api: "two" in api.texts(OTHER))
 
 
-async def test_a_terminal_that_does_not_listen_is_told_of(herald: Herald) -> None:
-    async with herald("result one") as h:
+async def test_a_terminal_that_does_not_end_is_asked_about_again(herald: Herald) -> None:
+    async with herald("result one\n---\nresult two") as h:
         await has_session(h)
         with terminal(h, "trap '' TERM; echo deaf; exec sleep 60") as process:
             assert process.stdout is not None
             process.stdout.readline()
             h.api.text("second")
-            choose(h, await asked(h), "Take over")
-            await h.says("→ Take over")
-            await h.api.until(lambda api: "→" not in api.texts()[-1])
+            choose(h, first := await asked(h), "Take over")
+            await h.api.until(lambda api: api.messages()[-1].buttons and api.messages()[-1] != first)
+            choose(h, await asked(h), "Fork")
+            await h.says("two")
+            assert lives(process.pid)
+
+
+async def test_status_tells_that_the_owner_is_to_choose(herald: Herald) -> None:
+    async with herald("result one") as h:
+        await has_session(h)
+        with terminal(h):
+            h.api.text("second")
+            await asked(h)
+            h.api.text("/status")
+            await h.says("Waiting for your choice")
+
+
+async def test_a_button_of_a_question_from_before_a_restart_still_counts(herald: Herald, api: BotApi) -> None:
+    async with herald("result one", api=api) as h:
+        await has_session(h)
+        with terminal(h):
+            h.api.text("second")
+            question = await asked(h)
+            assert await h.service.stop() == 0
+            async with herald(f"session {COPY}\nresult two", api=api) as h:
+                await api.until(lambda api: sum("in a terminal" in text for text in api.texts()) == 2)
+                choose(h, question, "Fork")
+                await h.says("two")

@@ -17,10 +17,11 @@ for folder in /etc/systemd/system /etc/systemd/user /lib/systemd/system-generato
     mount -t tmpfs -o mode=755 empty $root$folder
 done
 chmod 1777 $root/tmp
-for unit in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service \
-    systemd-modules-load.service modprobe@.service systemd-sysctl.service systemd-binfmt.service systemd-timesyncd.service \
-    systemd-networkd.service systemd-resolved.service systemd-remount-fs.service systemd-random-seed.service \
-    systemd-pstore.service systemd-tmpfiles-clean.timer tmp.mount; do
+for unit in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket \
+    systemd-udev-trigger.service systemd-modules-load.service modprobe@.service systemd-sysctl.service \
+    systemd-binfmt.service systemd-timesyncd.service systemd-networkd.service systemd-resolved.service \
+    systemd-remount-fs.service systemd-random-seed.service systemd-pstore.service systemd-tmpfiles-clean.timer \
+    tmp.mount; do
     ln -s /dev/null $root/etc/systemd/system/$unit
 done
 : >$root/etc/fstab
@@ -65,6 +66,8 @@ cd $root
 mkdir before
 pivot_root . before
 umount -l /before
+# as systemd does by itself where it is not told that this is a container
+ulimit -c unlimited
 # what a unit mounts for a credential must reach the unit
 mount --make-rshared /
 exec env -i container=herald-test PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \

@@ -28,7 +28,8 @@ PROGRAM_FOLDERS = sorted(part for part in _PARTS if not _PARTS & set(part.parent
 
 _SYSTEMD = Path("/lib/systemd/systemd")
 _TOOLS = ("systemctl", "journalctl", "unshare", "nsenter", "setpriv", "dbus-daemon")
-_UNSHARE = ("unshare", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--fork", "--kill-child=KILL")
+_UNSHARE = ("unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child=KILL")
+_CGROUP = "herald-systemd"
 _BOOT_S = 30.0
 _COMMAND_S = 60.0
 _LOOK_EVERY_S = 0.02
@@ -48,17 +49,13 @@ class Machine:
         """Return where a file of the machine can be reached from here."""
         return Path(f"/proc/{self._pid}/root{inside}")
 
-    def inside(self, path: Path) -> str:
-        """Return what the machine calls a path that `path` gave."""
-        return "/" + str(path.relative_to(self.path("")))
-
     def entering(self, *command: str) -> list[str]:
         """Return the command line that runs `command` as root in the machine."""
         entering = ("nsenter", f"--target={self._pid}", "--mount", "--pid", "--cgroup", "--uts", "--ipc")
         return [*entering, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *command]
 
-    async def run(self, *command: str) -> str:
-        """Run a command in the machine and return its output. Raises CalledProcessError."""
+    async def run(self, *command: str, check: bool = True) -> str:
+        """Run a command in the machine and return its output. Raises CalledProcessError, unless `check` is False."""
         process = await asyncio.create_subprocess_exec(
             *self.entering(*command),
             stdin=asyncio.subprocess.DEVNULL,
@@ -72,7 +69,7 @@ class Machine:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        if process.returncode:
+        if check and process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command, output.decode(), errors.decode())
         return output.decode()
 
@@ -90,13 +87,15 @@ def booted() -> Iterator[Machine]:
     """Boot a machine and end it with all that runs in it. Raises CannotBoot where that is not possible."""
     _require_means()
     with _cgroup() as cgroup, tempfile.TemporaryFile() as console:
-        # dies with this process, whatever ends it, and takes process 1 and all namespaces along
-        command = ["setpriv", "--pdeathsig=KILL", *_UNSHARE]
         folders = [str(folder) for folder in PROGRAM_FOLDERS]
         starting = subprocess.Popen(
-            # its own cgroup first, which then is the root of those in the machine
-            ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(cgroup), *command]
-            + ["sh", str(Path(__file__).with_name("boot.sh")), str(UID), *folders],
+            [
+                # it dies with this process, whatever ends that, and takes process 1 and so all namespaces along
+                *("setpriv", "--pdeathsig=KILL", *_UNSHARE),
+                # nobody else may be in what is the root of the machine's control groups
+                *("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec unshare --cgroup "$@"', str(cgroup)),
+                *("sh", str(Path(__file__).with_name("boot.sh")), str(UID), *folders),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
@@ -121,9 +120,11 @@ def _require_means() -> None:
         " && mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work trial /mnt/root"
         " && mount -t cgroup2 trial /mnt/cgroup"
     )
-    tried = subprocess.run([*_UNSHARE, "sh", "-c", trial], capture_output=True, text=True, timeout=20, check=False)
+    tried = subprocess.run(
+        [*_UNSHARE, "--cgroup", "sh", "-c", trial], capture_output=True, text=True, timeout=20, check=False
+    )
     if tried.returncode:
-        raise CannotBoot(f"booting systemd needs namespaces and mounts: {tried.stderr.strip()}")
+        raise CannotBoot(f"booting systemd needs namespaces and mounts: {tried.stderr.partition(chr(10))[0]}")
 
 
 @contextmanager
@@ -133,7 +134,10 @@ def _cgroup() -> Iterator[Path]:
     hierarchy = next((Path(place) for _, place, kind, *_ in mounts if kind == "cgroup2"), None)
     if hierarchy is None:
         raise CannotBoot("booting systemd needs control groups of version 2")
-    cgroup = hierarchy / f"herald-systemd-{os.getpid()}"
+    for left in hierarchy.glob(f"{_CGROUP}-*"):
+        if not Path("/proc", left.name.rpartition("-")[2]).exists():  # its test run was killed
+            _remove(left)
+    cgroup = hierarchy / f"{_CGROUP}-{os.getpid()}"
     try:
         cgroup.mkdir()
     except OSError as exc:
@@ -141,20 +145,21 @@ def _cgroup() -> Iterator[Path]:
     try:
         yield cgroup
     finally:
-        for folder, _, _ in os.walk(cgroup, topdown=False):
-            _remove(Path(folder))
+        _remove(cgroup)
 
 
 def _remove(cgroup: Path) -> None:
-    """Remove an empty control group; it counts as busy for a moment after its last process has ended."""
+    """Remove empty control groups; they count as busy for a moment after their last process has ended."""
     deadline = time.monotonic() + _BOOT_S
-    while True:
-        try:
-            return cgroup.rmdir()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_LOOK_EVERY_S)
+    for folder, _, _ in os.walk(cgroup, topdown=False):
+        while True:
+            try:
+                Path(folder).rmdir()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_EVERY_S)
 
 
 def _wait_for(starting: subprocess.Popen[bytes], console: IO[bytes]) -> Machine:

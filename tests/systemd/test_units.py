@@ -84,6 +84,8 @@ async def test_a_herald_that_hangs_is_killed_and_started_again(either: Install) 
         assert (await h.unit.again(before))["NRestarts"] == "1"
         assert "Watchdog timeout" in await h.unit.journal()
         await h.answers("still there?", "hi")
+        # it would hold the token
+        assert not list(h.unit.home.glob("core*"))
 
 
 @pytest.mark.parametrize("fault", ["hang", "refuse"])

@@ -24,6 +24,13 @@ RestartSec=200ms
 WatchdogSec={watchdog_s}
 BindReadOnlyPaths={program}
 """
+# What pip would put there, for the Python and the source of this test run.
+_PROGRAM = f"""#!{Path(sys.prefix).resolve()}/bin/python
+import sys
+sys.path.insert(0, {str(SOURCE)!r})
+from herald.cli import main
+sys.exit(main())
+"""
 
 
 class Unit:
@@ -42,31 +49,28 @@ class Unit:
         self.home = machine.path(_HOME)
 
     async def install(self, shipped: Path, script: str, settings: Mapping[str, str], *, watchdog_s: int) -> None:
-        """Put everything in place on a clean home; the unit is the shipped file."""
+        """Put everything in place in a clean home; the unit is the shipped file as it is."""
         for folder in (self.home, self.machine.path("/var/lib/herald"), self.machine.path("/opt/herald")):
             shutil.rmtree(folder, ignore_errors=True)
-        program = self._write(
-            self._program,
-            f"#!{Path(sys.prefix).resolve()}/bin/python\nimport sys\nsys.path.insert(0, {str(SOURCE)!r})\n"
-            "from herald.cli import main\nsys.exit(main())\n",
-        )
-        program.chmod(0o755)
-        self._write(f"{_HOME}/.config/herald/.env", "".join(f"{name}={value}\n" for name, value in settings.items()))
-        claude = stand_in.install(self.home / "stand-in", script)
-        claude.write_text(claude.read_text().replace(str(self.home), _HOME))
-        link = self.home / ".local/bin/claude"
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(f"{_HOME}/stand-in/claude")
         self._write(f"{self._units}/herald.service", shipped.read_text())
         drop_in = _DROP_IN.format(watchdog_s=watchdog_s, program=" ".join(map(str, PROGRAM_FOLDERS)))
         self._write(f"{self._units}/herald.service.d/test.conf", drop_in)
-        for folder, _, names in os.walk(self.home):
-            for path in (folder, *(Path(folder, name) for name in names)):
-                os.chown(path, UID, UID, follow_symlinks=False)
+        self._write(self._program, _PROGRAM).chmod(0o755)
+        self._write(f"{_HOME}/.config/herald/.env", "".join(f"{name}={value}\n" for name, value in settings.items()))
+        self._install_claude(script)
+        for path in (self.home, *self.home.rglob("*")):
+            os.chown(path, UID, UID, follow_symlinks=False)
         self.home.chmod(0o700)
         await self.systemctl("daemon-reload")
         shown = await self.machine.run("journalctl", "--lines=0", "--show-cursor", "--quiet")
         self._cursor = shown.strip().removeprefix("-- cursor: ")
+
+    def _install_claude(self, script: str) -> None:
+        claude = stand_in.install(self.home / "stand-in", script)
+        claude.write_text(claude.read_text().replace(str(self.home), _HOME))
+        found_by_path = self.home / ".local/bin/claude"
+        found_by_path.parent.mkdir(parents=True, exist_ok=True)
+        found_by_path.symlink_to(f"{_HOME}/stand-in/claude")
 
     def _write(self, inside: str, text: str) -> Path:
         path = self.machine.path(inside)
@@ -77,13 +81,13 @@ class Unit:
     async def remove(self) -> None:
         """End the unit by force, and forget that it has failed."""
         await self.systemctl("stop", "--no-block", "herald")
-        await self.systemctl("kill", "--signal=KILL", "herald", may_fail=True)
+        # neither of these works on a unit that has ended well
+        await self.systemctl("kill", "--signal=KILL", "herald", check=False)
         await self.systemctl("stop", "herald")
-        await self.systemctl("reset-failed", "herald", may_fail=True)
+        await self.systemctl("reset-failed", "herald", check=False)
 
-    async def systemctl(self, *arguments: str, may_fail: bool = False) -> str:
-        command = (*self._systemctl, *arguments)
-        return await self.machine.run(*(("sh", "-c", '"$@" || true', "sh") if may_fail else ()), *command)
+    async def systemctl(self, *arguments: str, check: bool = True) -> str:
+        return await self.machine.run(*self._systemctl, *arguments, check=check)
 
     async def show(self) -> dict[str, str]:
         """Return the unit's properties."""
@@ -109,7 +113,7 @@ class Unit:
         """Return what herald and the manager have written since `install`."""
         await self.machine.run("journalctl", "--sync")
         return await self.machine.run(
-            *("journalctl", "--output=short-precise", f"--after-cursor={self._cursor}"), *self._in_journal
+            *("journalctl", "--output=cat", f"--after-cursor={self._cursor}"), *self._in_journal
         )
 
     def record(self, key: str) -> list[Any]:
