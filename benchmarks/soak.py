@@ -55,12 +55,16 @@ async def soak(folder: Path, turns: int) -> dict[int, Footprint]:
         async with world.serving() as herald:
             for turn in range(1, turns + 1):
                 api.text(f"message {turn}")
-                await api.until(lambda api, turn=turn: len(api.messages()) == 2 * turn)
+                await answered(api, turn)
                 if turn % _SHOWN_EVERY == 0 or turn == turns:
                     await herald.until(lambda herald: herald.idle)
                     footprints[turn] = await footprint(herald)
                     _show(turn, footprints[turn])
     return footprints
+
+
+async def answered(api: BotApi, turns: int) -> None:
+    await api.until(lambda api: len(api.messages()) == 2 * turns)
 
 
 async def footprint(herald: Service) -> Footprint:

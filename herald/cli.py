@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from herald.errors import AlreadyRunning, ConfigError, HeraldError, PollingFailed
+from herald.errors import AlreadyRunning, ConfigError, HeraldError, PollingFailed, StateUnwritable
 
 # sysexits.h: EX_TEMPFAIL, and EX_CONFIG after which systemd does not restart (RestartPreventExitStatus=)
 _TEMPORARY = 75
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run()
     except ConfigError as exc:
         return _complain(exc, _CONFIGURATION)
-    except (AlreadyRunning, PollingFailed) as exc:
+    except (AlreadyRunning, PollingFailed, StateUnwritable) as exc:
         return _complain(exc, _TEMPORARY)
     except HeraldError as exc:
         return _complain(exc, 1)

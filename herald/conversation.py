@@ -178,6 +178,9 @@ class Conversation:
                 await self._say_goodbye()
                 return None
             if self._waiting:
+                if self._seats.are_wanted and self._liaison.is_at_rest:
+                    # a long queue here must not keep the other places waiting
+                    await self._liaison.part()
                 return self._waiting.popleft()
             match mail := await self._mailbox.next_within(self._liaison.idle_s()):
                 case Incoming() | NewSession() | Entry():
@@ -201,6 +204,8 @@ class Conversation:
                     await self._liaison.part()
                 case MakeRoom() if self._liaison.is_at_rest:
                     await self._liaison.part()
+                case MakeRoom():
+                    self._seats.stay(self._place)
                 case Stop() if exchange and exchange.runs:
                     exchange.interrupt(HeraldError("stopped"), self._clock())
                 case Said():
@@ -283,8 +288,9 @@ class Conversation:
             if not asked:
                 self._desk.ask_about_terminal(incoming, terminal)
                 self._held = incoming.update_id
-                self._liaison.rest()
                 asked = True
+            # what is written there is unknown to a child that is warm, and would be left out for good by its next turn
+            await self._liaison.part()
             tap = await self._hold(_TERMINAL_LOOK_EVERY_S)
             if tap is None:
                 continue
@@ -294,7 +300,6 @@ class Conversation:
                 await self._hold(_TERMINAL_LOOK_EVERY_S)
                 asked = False  # one that does not end is asked about again
             elif tap.choice is Choice.FORK:
-                await self._liaison.part()
                 self._claude.fork()
                 return
 

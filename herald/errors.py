@@ -5,7 +5,7 @@ HeraldError                 what the user reads: lower-case, no full stop; the h
 ├── AlreadyRunning          another copy holds the lock: exit status 75
 ├── PollingFailed           Telegram could not be polled for too long: exit status 75
 ├── SessionsUnreadable      sessions.json was moved aside
-├── StateUnwritable         the disk refuses what must be on it
+├── StateUnwritable         the disk refuses what must be on it: exit status 75 at the start
 ├── ClaudeNotFound          the CLI cannot be started
 └── ClaudeFailed            a turn ended without an answer; the session is kept
     ├── TurnCut             it was cut short: its owner decides how to go on

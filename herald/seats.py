@@ -13,6 +13,7 @@ from herald.model import Place
 class _Seat:
     tell: Callable[[Mail], None]
     is_idle: bool = False
+    is_asked: bool = False
 
 
 class Seats:
@@ -24,6 +25,11 @@ class Seats:
         self._taken: dict[Place, _Seat] = {}
         self._waiting: dict[Place, Callable[[Mail], None]] = {}
 
+    @property
+    def are_wanted(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
     def take(self, place: Place, tell: Callable[[Mail], None]) -> bool:
         """Take a seat for a process at work, or keep the one there is.
 
@@ -33,6 +39,8 @@ class Seats:
             self._waiting.pop(place, None)
             self._taken.pop(place, None)
             self._taken[place] = _Seat(tell)
+            # it may have been asked for room before it was given work
+            self._ask_for_room()
             return True
         self._waiting[place] = tell
         self._ask_for_room()
@@ -40,8 +48,14 @@ class Seats:
 
     def rest(self, place: Place) -> None:
         """The process of this place is idle now."""
-        if place in self._taken:
-            self._taken[place].is_idle = True
+        if seat := self._taken.get(place):
+            seat.is_idle, seat.is_asked = True, False
+            self._ask_for_room()
+
+    def stay(self, place: Place) -> None:
+        """The process of this place was asked for room and is busy by itself."""
+        if seat := self._taken.get(place):
+            seat.is_idle = seat.is_asked = False
             self._ask_for_room()
 
     def withdraw(self, place: Place) -> None:
@@ -60,7 +74,9 @@ class Seats:
         return before < free
 
     def _ask_for_room(self) -> None:
-        idle = [seat for seat in self._taken.values() if seat.is_idle]
-        wanted = len(self._waiting) - (self._count - len(self._taken))
+        asked = sum(seat.is_asked for seat in self._taken.values())
+        wanted = len(self._waiting) - (self._count - len(self._taken)) - asked
+        idle = [seat for seat in self._taken.values() if seat.is_idle and not seat.is_asked]
         for seat in idle[: max(0, wanted)]:
+            seat.is_asked = True
             seat.tell(MakeRoom())

@@ -144,8 +144,10 @@ class Player:
             # several of us may play it at once, and then the counter would be nobody's
             return turns[0].strip().splitlines()
         counter = self._folder / "turns-played"
-        played = int(counter.read_text()) if counter.exists() else 0
-        counter.write_text(str(played + 1))
+        # a byte per turn, because several of us may play at once
+        with counter.open("ab") as file:
+            played = file.tell()
+            file.write(b".")
         return turns[min(played, len(turns) - 1)].strip().splitlines()
 
     def _play(self, commands: list[str], prompt: str) -> None:

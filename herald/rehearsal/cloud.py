@@ -89,7 +89,9 @@ class Cloud:
         self._last_tap_id += 1
         tap_id = str(self._last_tap_id)
         self.open_taps.add(tap_id)
-        chat = next((chat for chat in self.chats.values() if message_id in chat.messages), self.open_chat(user_id))
+        chat = next(
+            (chat for chat in list(self.chats.values()) if message_id in chat.messages), self.open_chat(user_id)
+        )
         gone = ChatMessage({"chat": chat.fields, "message_id": message_id, "date": 0})
         return self.updates.put(
             {

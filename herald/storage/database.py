@@ -57,6 +57,11 @@ _MIGRATIONS = (
 # Another process may look into the file, but never for long.
 _BUSY_S = 5.0
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# What the disk, or whoever else uses it, may say; anything else is a mistake of herald's own.
+_REFUSALS = (
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM),
+)
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -68,7 +73,7 @@ class Database:
         """Open `path`, made if it is missing. `told` is given what is wrong with the file later, once each time.
 
         `trouble` tells of a damaged file that was moved aside now. Raises ConfigError for a file that a newer herald
-        has written, or that can be neither used nor moved aside.
+        has written, or that can be neither used nor moved aside; StateUnwritable where the disk refuses.
         """
         self._path = path
         self._told = told
@@ -78,17 +83,22 @@ class Database:
         self.trouble: HeraldError | None = None
         try:
             self._connection: sqlite3.Connection | None = self._open_or_replace()
-        except (sqlite3.DatabaseError, OSError) as exc:
-            problem = HeraldError(f"{path} cannot be used: {exc}", "is the disk full, or the file not yours?")
-            raise ConfigError(problem) from exc
+        except sqlite3.DatabaseError as exc:
+            raise StateUnwritable(f"{path} cannot be used: {exc}", "is the disk full?") from exc
+        except OSError as exc:
+            raise ConfigError(
+                HeraldError(f"{path} cannot be used: {exc.strerror}", "is it a file, and yours?")
+            ) from exc
 
     def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows; [] where the file has turned out to be damaged. Raises StateUnwritable."""
         try:
             return self._connected().execute(sql, values).fetchall()
         except sqlite3.DatabaseError as exc:
-            if not _is_damage(exc):
+            if _is_refusal(exc):
                 raise StateUnwritable(*_words(exc)) from exc
+            if not _is_damage(exc):
+                raise
             self._begin_anew(exc)
             return []
 
@@ -114,9 +124,14 @@ class Database:
 
     def write_now(self, statements: Sequence[Statement]) -> None:
         """Write these in one transaction of their own. Raises StateUnwritable, and then nothing is kept."""
+        kept = len(self._backlog)
+        self._backlog += statements
         try:
-            self._commit([*self._backlog, *statements])
+            self._commit(self._backlog)
         except sqlite3.DatabaseError as exc:
+            del self._backlog[kept:]
+            if not _is_refusal(exc):
+                raise
             self._tell_refusal(exc)
             raise StateUnwritable(*_words(exc)) from exc
         self._accepted()
@@ -140,6 +155,8 @@ class Database:
         try:
             self._commit(self._backlog)
         except sqlite3.DatabaseError as exc:
+            if not _is_refusal(exc):
+                raise
             self._tell_refusal(exc)
         else:
             self._accepted()
@@ -185,7 +202,7 @@ class Database:
             try:
                 self._connection = self._open()
             except OSError as exc:
-                raise sqlite3.OperationalError(str(exc)) from exc
+                raise _error(str(exc), sqlite3.SQLITE_CANTOPEN) from exc
         return self._connection
 
     def _open_or_replace(self) -> sqlite3.Connection:
@@ -208,7 +225,7 @@ class Database:
             # what is forgotten must not stay readable in free pages
             connection.execute("PRAGMA secure_delete = ON")
             if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise _damage(found)
+                raise _error(found, sqlite3.SQLITE_CORRUPT)
             self._migrate(connection)
         except BaseException:
             connection.close()
@@ -245,19 +262,30 @@ class Database:
         )
 
 
-def _is_damage(exc: Exception) -> bool:
-    # the lowest byte is the primary code; https://sqlite.org/rescode.html
-    return (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
+def _is_damage(exc: sqlite3.DatabaseError) -> bool:
+    return _primary_code(exc) in _DAMAGE
 
 
-def _damage(found: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(found)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+def _is_refusal(exc: sqlite3.DatabaseError) -> bool:
+    return _primary_code(exc) in _REFUSALS
+
+
+def _primary_code(exc: sqlite3.DatabaseError) -> int:
+    """Return the lowest byte of the code, 0 where Python itself complains. https://sqlite.org/rescode.html"""
+    return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _error(message: str, code: int) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(message)
+    error.sqlite_errorcode = code
     return error
 
 
 def _words(exc: sqlite3.DatabaseError) -> tuple[str, str]:
-    hint = "make room on its disk; nothing is lost, but answers and messages may be late until then"
-    if (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        hint = "another program holds herald.db; nothing is lost, but answers and messages may be late until then"
+    cure = "make room on its disk"
+    if _primary_code(exc) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        cure = "another program holds herald.db"
+    elif _primary_code(exc) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        cure = "mend the rights of the folder and its disk"
+    hint = f"{cure}; nothing is lost, but answers and messages may be late until then"
     return f"herald cannot write to its state folder: {exc}", hint

@@ -260,15 +260,15 @@ def test_who_is_told_of_damage_can_have_that_written_at_once(room: Room, meet: s
 def test_what_was_refused_before_the_damage_is_written_once(room: Room) -> None:
     def tell(error: HeraldError) -> None:
         room.told.append(error)
-        post(database, 100 + len(room.told))
+        post(database, 100_000 + len(room.told))
 
     room.filled()
     with closing(room.open(tell)) as database:
         with full_disk(room):
-            post(database, 1000)
+            post(database, 200_000)
         damage(room)
-        database.write_now([(POST, (1001, b""))])
-        assert sorted(posted(database)) == [101, 102, 1000, 1001]
+        database.write_now([(POST, (200_001, b""))])
+        assert sorted(posted(database)) == [100_001, 100_002, 200_000, 200_001]
         assert len(room.told) == 2
 
 
@@ -369,11 +369,11 @@ def test_a_disk_that_is_full_at_the_start_is_named(room: Room) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
-        with pytest.raises(ConfigError, match="cannot be used") as caught:
+        with pytest.raises(StateUnwritable, match="cannot be used") as caught:
             room.open()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "is the disk full" in caught.value.problems[0].hint
+    assert "is the disk full" in caught.value.hint
     with closing(room.open()) as database:
         assert database.trouble is None
 

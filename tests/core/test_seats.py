@@ -87,6 +87,22 @@ def test_only_as_many_are_asked_for_room_as_are_waiting() -> None:
     assert seats.tidings() == [(A, ASKED)]
 
 
+def test_nobody_is_asked_for_room_that_another_is_already_making() -> None:
+    seats = house(2, A, B)
+    assert not seats.take(C)
+    seats.seats.rest(B)
+    seats.seats.rest(A)
+    assert seats.tidings() == [(B, ASKED)]
+
+
+def test_where_one_that_was_asked_has_work_again_the_next_idle_one_makes_room() -> None:
+    seats = house(2, A, B, idle=(A, B))
+    assert not seats.take(C)
+    assert seats.tidings() == [(A, ASKED)]
+    assert seats.take(A)
+    assert seats.tidings() == [(B, ASKED)]
+
+
 def test_who_asked_first_is_first() -> None:
     seats = house(1, A)
     assert not seats.take(B)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from herald.rehearsal.chat import ChatMessage
 
@@ -69,7 +70,7 @@ class Ledger:
                 if found[1] in numbers:
                     first.setdefault(numbers[found[1]])
         seen = list(first)
-        return sum(later < earlier for earlier, later in zip(seen, seen[1:], strict=False))
+        return sum(later < earlier for earlier, later in pairwise(seen))
 
 
 def _answers_in(message: ChatMessage) -> Iterator[re.Match[str]]:

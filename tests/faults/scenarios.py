@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -32,8 +32,11 @@ spawn
 pause 0.03
 result {ANSWER}"""
 SHORT = f"result {ANSWER}"
-_FLOOD = refusal(429, "", 1)
-_SERVER_ERRORS = (refusal(500, "", None), refusal(502, "", None))
+# What happens to a call. LOSE comes twice: where the effect is there and the answer is not, things come twice.
+_EFFECTS = (
+    *(refusal(429, "", 1), refusal(500, "", None), refusal(502, "", None)),
+    *(Silence.DROP, Silence.LOSE, Silence.LOSE),
+)
 # How many messages may be on their way before the owners wait.
 _LAG = 6
 # How herald tells its owner of a full disk.
@@ -80,26 +83,24 @@ async def kills(folder: Path, size: int, seed: int) -> Tally:
 
 async def killed_within(herald: Service, delay_s: float, w: World | None = None) -> None:
     """Kill herald after a time; `w` has an owner who decides meanwhile what is asked."""
+
+    def is_over(service: Service) -> bool:
+        if w is not None:
+            w.decide()
+        return service.ended
+
     asyncio.get_running_loop().call_later(delay_s, herald.send_signal, signal.SIGKILL)
-    await herald.until(lambda service: (w and w.decide() and False) or service.ended, delay_s + 60)
+    await herald.until(is_over, delay_s + 60)
 
 
 async def api_faults(folder: Path, size: int, seed: int, *, hangs: bool = True) -> Tally:
     """Every fifth call is refused, cut off before or after its effect, or left hanging, while three owners write."""
     users = (OWNER, OWNER + 1, OWNER + 2)
     async with world(folder, seed, TELEGRAM_ALLOWED_USERS=",".join(map(str, users))) as w:
-        faults = Random(seed)
-
-        def choose(call: Call) -> Refused | Silence | None:
-            if faults.random() >= 0.2:
-                return None
-            # a hanging call costs herald its deadline of 20 s, a hanging poll 70 s
-            if hangs and faults.random() < 0.04:
-                return Silence.HANG
-            return faults.choice((_FLOOD, *_SERVER_ERRORS, Silence.DROP, Silence.LOSE, Silence.LOSE))
-
-        async with w.serving() as herald:
-            w.api.disturb(choose)
+        # a hanging call costs herald its deadline of 20 s, a hanging poll 70 s
+        effects = [*_EFFECTS * 5, Silence.HANG] if hangs else [*_EFFECTS]
+        w.api.disturb(Deck(effects, seed).deal)
+        async with w.serving():
             for written in range(size):
                 w.write(w.rng.choice(users))
                 if w.rng.random() < 0.3:
@@ -110,6 +111,21 @@ async def api_faults(folder: Path, size: int, seed: int, *, hangs: bool = True) 
             w.api.disturb(lambda call: None)
             await w.settled(users)
         return w.tally(users)
+
+
+class Deck:
+    """Deals faults to every fifth call of each method, in an order of its own, so that each method meets each fault."""
+
+    def __init__(self, effects: list[Refused | Silence], seed: int) -> None:
+        self._all: list[Refused | Silence | None] = [*effects, *[None] * (4 * len(effects))]
+        self._rng = Random(seed)
+        self._left: dict[str, list[Refused | Silence | None]] = {}
+
+    def deal(self, call: Call) -> Refused | Silence | None:
+        left = self._left.setdefault(call.method, [])
+        if not left:
+            left += self._rng.sample(self._all, len(self._all))
+        return left.pop()
 
 
 async def duplicates(folder: Path, size: int, seed: int) -> Tally:
@@ -141,8 +157,7 @@ async def outage(folder: Path, span_s: float, seed: int) -> Tally:
         w.api.disturb(lambda call: Silence.DROP if loop.time() < ends_at else None)
         while loop.time() < ends_at:
             w.write()
-            next_at = loop.time() + span_s / 6
-            await herald.until(lambda _, at=next_at: loop.time() >= at, None)
+            await w.passed(span_s / 6)
         await w.settled()
         if herald.ended:
             w.problems.append("herald has ended")
@@ -150,15 +165,17 @@ async def outage(folder: Path, span_s: float, seed: int) -> Tally:
 
 
 async def full_disk(folder: Path, size: int, seed: int) -> Tally:
-    """The disk of the state folder fills up while messages come in, and has room again. Needs to be root."""
+    """The disk of the state folder fills up in a turn, while messages come in, and has room again. Needs to be root."""
     state = folder / "state"
     state.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(state)], check=True)
-    try:
-        async with world(folder, seed) as w:
+    with small_disk(state):
+        async with world(folder, seed, STEPS) as w:
             async with w.serving() as herald:
                 w.write()
                 await w.settled()
+                given = w.given
+                w.write()
+                await w.gives_more_than(given)
                 fill(state / "ballast")
                 for _ in range(size):
                     w.write()
@@ -168,8 +185,15 @@ async def full_disk(folder: Path, size: int, seed: int) -> Tally:
                 if (times := w.tells(_FULL)) != 1:
                     w.problems.append(f"the full disk was told {times} times")
             return w.tally(expected=f"{_FULL}|cannot be written|updates stay at Telegram")
+
+
+@contextmanager
+def small_disk(path: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(path)], check=True)
+    try:
+        yield
     finally:
-        subprocess.run(["umount", str(state)], check=True)
+        subprocess.run(["umount", str(path)], check=True)
 
 
 def fill(path: Path) -> None:
@@ -183,11 +207,11 @@ async def stopped_child(folder: Path, size: int, seed: int) -> Tally:
     """SIGSTOP of Claude in the middle of a turn, with another message waiting."""
     script = f"text Part of {{prompt}}\npause 0.5\nresult {ANSWER}"
     async with world(folder, seed, script, CLAUDE_STALL_S="1") as w:
-        async with w.serving() as herald:
+        async with w.serving():
             for _ in range(size):
-                given = len(w.record("stdin"))
+                given = w.given
                 w.write()
-                await herald.until(lambda _, given=given: len(w.record("stdin")) > given)
+                await w.gives_more_than(given)
                 os.kill(w.record("pid")[-1], signal.SIGSTOP)
                 asked = len(w.ledger.asked)
                 w.write()
@@ -215,10 +239,10 @@ async def clock_jumps(folder: Path, size: int, seed: int, *, monotonic: bool = F
             w.wrap_claude("unset LD_PRELOAD")
         for turn in range(size):
             async with w.serving() as herald:
+                given = w.given
                 w.write()
                 w.write()
-                given = len(w.record("stdin"))
-                await herald.until(lambda _, given=given: len(w.record("stdin")) > given)
+                await w.gives_more_than(given)
                 jump = f"+{turn + 1}d" if monotonic else _JUMPS[turn % len(_JUMPS)]
                 (folder / "next").write_text(jump)
                 (folder / "next").replace(clock)

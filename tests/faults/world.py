@@ -112,6 +112,19 @@ class World:
         with suppress(TimeoutError):
             await self.herald.until(over, timeout_s)
 
+    @property
+    def given(self) -> int:
+        """How many lines Claude has been given so far."""
+        return len(self.record("stdin"))
+
+    async def gives_more_than(self, given: int) -> None:
+        await self.herald.until(lambda _: self.given > given)
+
+    async def passed(self, span_s: float) -> None:
+        """Return after a time that belongs to the fault."""
+        ends_at_s = time.monotonic() + span_s
+        await self.herald.until(lambda _: time.monotonic() >= ends_at_s, None)
+
     async def caught_up(self, lag: int, users: Sequence[int] = (OWNER,)) -> None:
         """Return when no more than `lag` messages lack their answer, or when that takes too long."""
         with suppress(TimeoutError):

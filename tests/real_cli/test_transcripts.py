@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Callable
@@ -31,6 +32,7 @@ WAITING = ToolUse("Bash", {"command": UNTIL_GO, "description": "Wait for go"})
 IN_BACKGROUND = ToolUse("Bash", {**WAITING.input, "run_in_background": True})
 WAITING_AGAIN = ToolUse("Bash", {"command": "touch runs-again; sleep 5", "description": "Wait"})
 NO_WORDS = Unfinished("", ())
+KILLED = pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 # starts a CLI as herald does, and can be killed like it
 PARENT = """#!{python} -P
 import subprocess, sys
@@ -85,38 +87,48 @@ async def eventually(holds: Callable[[], bool], deadline_s: float = 10.0) -> Non
             await asyncio.sleep(0.02)
 
 
-async def test_killed_right_after_init(child: NewChild, messages_api: MessagesApi, fate_of: FateOf) -> None:
+@KILLED
+async def test_killed_right_after_init(
+    child: NewChild, messages_api: MessagesApi, fate_of: FateOf, number: signal.Signals
+) -> None:
     messages_api.reply(Endless())
     async with child() as cli:
         uuid = cli.prompt("go")
         await cli.until(is_init)
-        await end(cli)
+        await end(cli, number)
     assert fate_of(uuid) in (NotBegun(), NO_WORDS)
 
 
-async def test_killed_while_text_streams(child: NewChild, messages_api: MessagesApi, fate_of: FateOf) -> None:
+@KILLED
+async def test_killed_while_text_streams(
+    child: NewChild, messages_api: MessagesApi, fate_of: FateOf, number: signal.Signals
+) -> None:
     messages_api.reply("A whole block.", Endless())
     async with child() as cli:
         uuid = cli.prompt("go")
         await cli.until(is_streaming)
         await eventually(lambda: fate_of(uuid) != NotBegun())
-        await end(cli)
+        await end(cli, number)
     # a message is written when it is complete
     assert fate_of(uuid) == NO_WORDS
 
 
-async def test_killed_while_a_tool_runs(child: NewChild, messages_api: MessagesApi, fate_of: FateOf) -> None:
+@KILLED
+async def test_killed_while_a_tool_runs(
+    child: NewChild, messages_api: MessagesApi, fate_of: FateOf, number: signal.Signals
+) -> None:
     messages_api.reply(Thinking("hm"), "First.", "Second.", WAITING)
     async with child(*BASH) as cli:
         uuid = cli.prompt("go")
         cut = Unfinished("First.\n\nSecond.", (f"Bash: {UNTIL_GO}",))
         await eventually(lambda: fate_of(uuid) == cut)
-        await end(cli)
+        await end(cli, number)
     assert fate_of(uuid) == cut
 
 
+@KILLED
 async def test_killed_between_a_tools_result_and_the_answer(
-    child: NewChild, messages_api: MessagesApi, fate_of: FateOf
+    child: NewChild, messages_api: MessagesApi, fate_of: FateOf, number: signal.Signals
 ) -> None:
     messages_api.reply("Let me see.", ECHO)
     messages_api.reply(Endless())
@@ -125,7 +137,7 @@ async def test_killed_between_a_tools_result_and_the_answer(
         await messages_api.until(lambda api: len(api.requests) == 2)
         cut = Unfinished("Let me see.", ("Bash: echo hi",))
         await eventually(lambda: fate_of(uuid) == cut)
-        await end(cli)
+        await end(cli, number)
     assert fate_of(uuid) == cut
 
 
@@ -274,6 +286,31 @@ async def test_a_forked_session_keeps_its_turns_apart(
     for session in (session_id, copy_id):
         assert fate(cli_environment, first, session, 0.0) == Answered("One.")
     assert fate(cli_environment, second, copy_id, 0.0) == Answered("Two.")
+
+
+async def test_a_warm_process_does_not_know_what_another_adds_and_leaves_it_out_for_good(
+    child: NewChild, messages_api: MessagesApi
+) -> None:
+    """Why a session that was open elsewhere must be resumed by a new process."""
+    async with child() as warm:
+        warm.prompt("one")
+        session_id = (await warm.result())["session_id"]
+        async with child(resume=session_id) as other:
+            other.prompt("two, elsewhere")
+            await other.result()
+            await other.end()
+        warm.prompt("three")
+        await warm.result()
+        await warm.end()
+    async with child(resume=session_id) as later:
+        later.prompt("four")
+        await later.result()
+        await later.end()
+    for request in messages_api.requests[-2:]:
+        asked = json.dumps(request["messages"])
+        assert "one" in asked
+        assert "three" in asked
+        assert "two, elsewhere" not in asked
 
 
 async def test_a_prompt_that_was_folded_into_a_running_turn(

@@ -119,6 +119,21 @@ async def test_a_message_begins_by_itself_when_the_terminal_is_closed(herald: He
             assert len([text for text in h.api.texts() if "in a terminal" in text]) == 1
 
 
+@pytest.mark.parametrize("choice", ["Wait", "Take over"])
+async def test_what_was_said_in_the_terminal_is_not_unknown_to_claude(herald: Herald, choice: str) -> None:
+    """A process that was warm before does not know it, and goes on beside it; only a new one reads it."""
+    async with herald("result one\n---\nresult two") as h:
+        session_id = await has_session(h)
+        with terminal(h) as process:
+            h.api.text("second")
+            choose(h, await asked(h), choice)
+            await h.says(f"→ {choice}")
+            process.kill()
+            await h.says("two")
+        assert len(h.record("pid")) == 2
+        assert f"--resume={session_id}" in h.record("argv")[-1]
+
+
 async def test_stop_gives_the_message_up_and_its_buttons_do_nothing_more(herald: Herald) -> None:
     async with herald("result one\n---\nresult two") as h:
         await has_session(h)
