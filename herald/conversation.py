@@ -18,7 +18,7 @@ from herald.config import Config
 from herald.desk import AFTER_CUT, Desk
 from herald.errors import HeraldError, SessionExpired, TurnCut
 from herald.exchange import End, Exchange
-from herald.liaison import Liaison
+from herald.liaison import FAILED, Liaison
 from herald.mailbox import Close, Job, Mail, Mailbox, MakeRoom, NewSession, Said, Stop
 from herald.model import Choice, Incoming, Place, Tap
 from herald.seats import Seats
@@ -28,7 +28,6 @@ from herald.telegram.reply import Reply
 log = logging.getLogger(__name__)
 
 _TERMINAL_LOOK_EVERY_S = 2.0
-_FAILED = HeraldError("herald failed on this", "its log has the details")
 
 
 class _NotNow(Exception):
@@ -155,7 +154,7 @@ class Conversation:
             self._fail(job, exc)
         except Exception:  # the boundary: one prompt that breaks herald must not take the others along
             log.exception("herald failed on a message place=%s", self._place)
-            self._fail(job, _FAILED)
+            self._fail(job, FAILED)
         finally:
             self._held = self._running_since = None
             self._liaison.rest()
@@ -190,32 +189,7 @@ class Conversation:
                 case Close():
                     self._closing = mail
                 case _:
-                    await self._meanwhile(mail)
-
-    async def _meanwhile(self, mail: Mail | None) -> None:
-        """Handle what comes between prompts; None is that nothing came in time."""
-        end = None
-        exchange = self._liaison.exchange
-        try:
-            match mail:
-                case None if exchange and exchange.runs:
-                    end = exchange.time_is_up(self._clock())
-                case None:
-                    await self._liaison.part()
-                case MakeRoom() if self._liaison.is_at_rest:
-                    await self._liaison.part()
-                case MakeRoom():
-                    self._seats.stay(self._place)
-                case Stop() if exchange and exchange.runs:
-                    exchange.interrupt(HeraldError("stopped"), self._clock())
-                case Said():
-                    end = self._liaison.hear(mail)
-            if end:
-                await self._liaison.end_unasked(end)
-        except Exception:  # the boundary: one event that breaks herald must not take the other chats along
-            log.exception("herald failed between prompts place=%s", self._place)
-            self._reply.trouble(_FAILED)
-            await self._liaison.part()
+                    await self._liaison.meanwhile(mail)
 
     async def _take_up(self, entry: Entry) -> None:
         """Find out what became of a message that Claude had when herald crashed, and go on from there."""
@@ -290,6 +264,7 @@ class Conversation:
                 self._held = incoming.update_id
                 asked = True
             # what is written there is unknown to a child that is warm, and would be left out for good by its next turn
+            await self._liaison.cut_short(HeraldError("this ended because the session is open in a terminal"))
             await self._liaison.part()
             tap = await self._hold(_TERMINAL_LOOK_EVERY_S)
             if tap is None:
@@ -331,14 +306,14 @@ class Conversation:
             case Incoming() | NewSession() | Entry():
                 self._line_up(mail)
             case Said() | MakeRoom():
-                await self._meanwhile(mail)
+                await self._liaison.meanwhile(mail)
         return None
 
     def _run_out_of_time(self, exchange: Exchange) -> End | None:
         """Interrupt the turn, and say so; its end if that was done before."""
         end = exchange.time_is_up(self._clock())
         if end is None and not self._closing:
-            self._reply.progress("Claude does not answer any more. Interrupting it.")
+            self._reply.progress("This has run out of time: interrupting Claude.")
         return end
 
     def _clock(self) -> float:

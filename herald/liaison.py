@@ -24,7 +24,7 @@ from herald.config import Config
 from herald.desk import Desk
 from herald.errors import HeraldError
 from herald.exchange import End, Exchange
-from herald.mailbox import Said
+from herald.mailbox import Mail, MakeRoom, Said, Stop
 from herald.model import Decision, Place
 from herald.seats import Seats
 from herald.telegram.reply import Reply
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _RETRY_SHOWN_FROM = 3
 # The CLI begins its own turn within 0.1 s after a background task has ended.
 _UNASKED_DUE_S = 5.0
+FAILED = HeraldError("herald failed on this", "its log has the details")
 
 
 class Liaison:
@@ -84,7 +85,32 @@ class Liaison:
         self._react(self.exchange, said.event)
         return self.exchange.hear(said.event, asyncio.get_running_loop().time())
 
-    async def end_unasked(self, end: End) -> None:
+    async def meanwhile(self, mail: Mail | None) -> None:
+        """Handle what comes while no prompt is with Claude; None is that nothing came in time."""
+        now = asyncio.get_running_loop().time()
+        end = None
+        try:
+            match mail:
+                case None if self.exchange and self.exchange.runs:
+                    end = self.exchange.time_is_up(now)
+                case None:
+                    await self.part()
+                case MakeRoom() if self.is_at_rest:
+                    await self.part()
+                case MakeRoom():
+                    self._seats.stay(self._place)
+                case Stop() if self.exchange and self.exchange.runs:
+                    self.exchange.interrupt(HeraldError("stopped"), now)
+                case Said():
+                    end = self.hear(mail)
+            if end:
+                await self._end_unasked(end)
+        except Exception:  # the boundary: one event that breaks herald must not take the other chats along
+            log.exception("herald failed between prompts place=%s", self._place)
+            self._reply.trouble(FAILED)
+            await self.part()
+
+    async def _end_unasked(self, end: End) -> None:
         """Show what Claude did by itself: it begins a turn when a background task ends."""
         if end.turn.started or end.turn.answer:
             await self._desk.answered(end)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -33,7 +33,7 @@ pause 0.03
 result {ANSWER}"""
 SHORT = f"result {ANSWER}"
 # What happens to a call. LOSE comes twice: where the effect is there and the answer is not, things come twice.
-_EFFECTS = (
+_EFFECTS: tuple[Refused | Silence, ...] = (
     *(refusal(429, "", 1), refusal(500, "", None), refusal(502, "", None)),
     *(Silence.DROP, Silence.LOSE, Silence.LOSE),
 )
@@ -98,7 +98,7 @@ async def api_faults(folder: Path, size: int, seed: int, *, hangs: bool = True) 
     users = (OWNER, OWNER + 1, OWNER + 2)
     async with world(folder, seed, TELEGRAM_ALLOWED_USERS=",".join(map(str, users))) as w:
         # a hanging call costs herald its deadline of 20 s, a hanging poll 70 s
-        effects = [*_EFFECTS * 5, Silence.HANG] if hangs else [*_EFFECTS]
+        effects = (*_EFFECTS * 5, Silence.HANG) if hangs else _EFFECTS
         w.api.disturb(Deck(effects, seed).deal)
         async with w.serving():
             for written in range(size):
@@ -116,7 +116,7 @@ async def api_faults(folder: Path, size: int, seed: int, *, hangs: bool = True) 
 class Deck:
     """Deals faults to every fifth call of each method, in an order of its own, so that each method meets each fault."""
 
-    def __init__(self, effects: list[Refused | Silence], seed: int) -> None:
+    def __init__(self, effects: Sequence[Refused | Silence], seed: int) -> None:
         self._all: list[Refused | Silence | None] = [*effects, *[None] * (4 * len(effects))]
         self._rng = Random(seed)
         self._left: dict[str, list[Refused | Silence | None]] = {}

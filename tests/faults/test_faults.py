@@ -39,7 +39,7 @@ async def test_a_full_disk_is_told_once_and_costs_nothing(tmp_path: Path) -> Non
 
 
 async def test_a_claude_that_was_stopped_is_told_of_and_replaced(tmp_path: Path) -> None:
-    tally = await scenarios.stopped_child(tmp_path, 2, seed=1)
+    tally = await scenarios.stopped_child(tmp_path, 1, seed=1)
     assert tally.is_clean, tally
 
 
