@@ -177,10 +177,8 @@ class Journal:
         """Keep a bundle until `sent` or `dropped`, and return its number."""
         number = self._next_number
         self._next_number += 1
-        self._database.write(
-            "INSERT INTO outbox VALUES (?, ?, ?, ?, (SELECT last_id FROM chats WHERE bot_id = ? AND chat_id = ?))",
-            *(number, self._bot_id, str(place), parcel, self._bot_id, place.chat_id),
-        )
+        values = (number, self._bot_id, str(place), parcel, self.last_number(place))
+        self._database.write("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", *values)
         return number
 
     def sent(self, number: int, place: Place, message_id: int | None, rest: bytes | None) -> None:
@@ -212,9 +210,14 @@ class Journal:
         sql, values = self._saw(place, message_id, own_id=message_id)
         self._database.write(sql, *values)
 
-    def last_message_id(self, place: Place) -> int:
-        """Return the highest number in a chat that is known, the owner's or herald's own; 0 if none is."""
-        return self._last_ids(place)[0]
+    def last_number(self, place: Place) -> int:
+        """Return the highest message number known where this chat's come from; 0 if none is.
+
+        Telegram numbers the messages of all private chats of a bot together, and those of each group by themselves.
+        """
+        if place.chat_id < 0:
+            return self._last_ids(place)[0]
+        return max((last_id for chat_id, (last_id, _) in self._last.items() if chat_id > 0), default=0)
 
     def _last_ids(self, place: Place) -> tuple[int, int]:
         return self._last.get(place.chat_id, (0, 0))

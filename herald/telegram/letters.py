@@ -48,6 +48,11 @@ class Letter:
         html = escape(text) + (f"\n<code>{escape(code)}</code>" if code else "")
         return cls(html, text + (f"\n{code}" if code else ""), buttons)
 
+    @property
+    def is_edit(self) -> bool:
+        """Whether it changes a message, which may well be done twice."""
+        return self.message_id is not None
+
     async def send(self, bot: Bot, place: Place) -> int | None:
         """Send it and return its number; None for an edit."""
         if self.message_id is not None:
@@ -91,6 +96,7 @@ class Document:
     content: bytes
     caption: str
     instead: Sequence[Letter] = ()
+    is_edit: ClassVar[bool] = False
 
     async def send(self, bot: Bot, place: Place) -> int | None:
         message = await bot.send_document(
@@ -115,6 +121,7 @@ class RichMessage:
 
     blocks: list[dict[str, Any]]
     instead: list[Letter | Document] = field(default_factory=list)
+    is_edit: ClassVar[bool] = False
 
     async def send(self, bot: Bot, place: Place) -> int | None:
         # what Telegram finds by itself, such as a mail address, can make it refuse the message

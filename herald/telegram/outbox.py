@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S = (1, 2, 4, 8, 15, 30)
 # A message that Telegram's servers fail on as often as this, some five minutes, is taken for one that they refuse.
-_SERVER_ERRORS_MAX = 14
-# How many numbers behind the last known one are looked at, and how many in all: what the owner has written meanwhile
+_FAILURES_MAX = 14
+# How many numbers beyond the last known one are looked at, and how many in all: what the owners have written meanwhile
 # lies between.
 _NUMBERS_LOOKED_AT = 5
-_NUMBERS_MAX = 40
+_NUMBERS_MAX = 200
 
 # "Not found" is what a Bot API server says to a method that it does not know yet, such as sendRichMessage.
 _REFUSALS = (TelegramBadRequest, TelegramNotFound, TelegramEntityTooLarge)
@@ -140,15 +140,17 @@ class Outbox:
         `sent_behind` is there when it may have been sent before. Raises what Telegram refuses the message with, which
         may be an error of its servers that does not go away.
         """
-        known = self._journal.last_message_id(self._place)
-        server_errors = attempt = 0
+        search = None if sent_behind is None or message.is_edit else _Search(sent_behind)
+        failures = attempt = 0
         while True:
             try:
-                if sent_behind is not None:
-                    if (number := await self._arrived(message, sent_behind)) is not None:
+                if search is not None:
+                    top = self._journal.last_number(self._place) + _NUMBERS_LOOKED_AT
+                    if (number := await search.find(message, self._bot, self._place, top)) is not None:
                         log.info("a message had arrived before place=%s", self._place)
                         return number
-                    sent_behind = None
+                    search = None
+                known = self._journal.last_number(self._place)
                 return await message.send(self._bot, self._place)
             except TelegramRetryAfter as exc:
                 patience_s: float = exc.retry_after
@@ -156,22 +158,40 @@ class Outbox:
             except (*_REFUSALS, TelegramForbiddenError):
                 raise
             except TelegramAPIError as exc:
-                if sent_behind is None and isinstance(exc, TelegramNetworkError | TelegramServerError):
-                    sent_behind = known or None
-                server_errors += isinstance(exc, TelegramServerError)
-                if server_errors >= _SERVER_ERRORS_MAX:
-                    raise
+                if search is None:
+                    failures += isinstance(exc, TelegramServerError)
+                    if failures >= _FAILURES_MAX:
+                        raise
+                    if isinstance(exc, TelegramNetworkError | TelegramServerError) and known and not message.is_edit:
+                        search = _Search(known)
+                elif search.gets_nowhere():
+                    search = None  # better twice than never
+                else:
+                    attempt = min(attempt, search.failures - 1)
                 patience_s = _PATIENCE_S[min(attempt, len(_PATIENCE_S) - 1)]
                 log.warning("not delivered yet, again in %d s place=%s: %s", patience_s, self._place, exc)
                 attempt += 1
             await asyncio.sleep(patience_s)
 
-    async def _arrived(self, message: Outgoing, behind: int) -> int | None:
-        """Find the message behind this number; None if it is not there."""
-        if isinstance(message, Letter) and message.message_id is not None:
-            return None  # an edit may well be made twice
-        known = max(behind, self._journal.last_message_id(self._place))
-        for number in range(behind + 1, known + 1 + _NUMBERS_LOOKED_AT)[:_NUMBERS_MAX]:
-            if await message.is_there(self._bot, self._place, number):
-                return number
+
+class _Search:
+    """Looks number by number for a message that may have arrived; what interrupts it does not begin it anew."""
+
+    def __init__(self, behind: int) -> None:
+        self._behind = behind
+        self._end = behind + _NUMBERS_MAX
+        self.failures = 0
+
+    async def find(self, message: Outgoing, bot: Bot, place: Place, top: int) -> int | None:
+        """Look from where it was interrupted up to `top`; None if the message is not there."""
+        while self._behind < min(top, self._end):
+            if await message.is_there(bot, place, self._behind + 1):
+                return self._behind + 1
+            self._behind += 1
+            self.failures = 0
         return None
+
+    def gets_nowhere(self) -> bool:
+        """Count a failure, and tell whether there have been too many at one number."""
+        self.failures += 1
+        return self.failures >= _FAILURES_MAX

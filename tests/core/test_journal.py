@@ -239,24 +239,33 @@ def test_an_edit_has_no_number_of_its_own(memory: Memory, journal: Journal) -> N
     number = journal.post(HERE, b"edit")
     journal.sent(number, HERE, None, None)
     assert journal.unsent() == []
-    assert journal.last_message_id(HERE) == 4
+    assert journal.last_number(HERE) == 4
 
 
 def test_the_last_number_in_a_chat_is_the_highest_of_both_sides(memory: Memory, journal: Journal) -> None:
-    assert journal.last_message_id(HERE) == 0
+    assert journal.last_number(HERE) == 0
     journal.record([delivery(1, message_id=7)])
     journal.saw(HERE, 6)
-    assert journal.last_message_id(HERE) == 7
+    assert journal.last_number(HERE) == 7
     journal.saw(TOPIC, 9)
-    # all topics of a chat count together
+    # all topics of a chat count together, and all private chats of a bot
     journal = memory.restarted()
-    assert journal.last_message_id(HERE) == 9
-    assert journal.last_message_id(THERE) == 0
+    assert journal.last_number(HERE) == 9
+    assert journal.last_number(THERE) == 9
+
+
+def test_a_group_has_numbers_of_its_own(journal: Journal) -> None:
+    group = Place(-1001)
+    journal.saw(HERE, 9)
+    journal.saw(group, 3)
+    assert journal.last_number(HERE) == 9
+    assert journal.last_number(group) == 3
+    assert journal.last_number(Place(-1002)) == 0
 
 
 def test_a_tap_has_no_number_in_the_chat(journal: Journal) -> None:
     journal.record([delivery(1, message_id=None)])
-    assert journal.last_message_id(HERE) == 0
+    assert journal.last_number(HERE) == 0
 
 
 # Two bots
@@ -268,7 +277,7 @@ def test_the_messages_of_another_bot_are_another_matter(memory: Memory, journal:
     other = memory.restarted(OTHER_BOT)
     assert other.after_a_start() == []
     assert other.entry(1) is None
-    assert other.last_message_id(HERE) == 0
+    assert other.last_number(HERE) == 0
     assert other.record([delivery(1)]) == {1}
     other.settle(1)
     journal = memory.restarted()

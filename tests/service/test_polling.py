@@ -11,6 +11,7 @@ from herald.rehearsal import stand_in
 from herald.rehearsal.bot_api import BotApi
 from herald.rehearsal.service import Service
 from tests.conftest import Herald, environment
+from tests.processes import lives
 
 
 async def test_ready_is_told_only_after_a_first_answered_poll(tmp_path: Path) -> None:
@@ -92,8 +93,8 @@ async def test_a_second_sigterm_ends_at_once_and_nothing_is_lost(herald: Herald,
         h.service.send_signal(signal.SIGTERM)
         await h.service.until(lambda service: service.ended, timeout_s=3)
         assert h.service.exit_status == 0
-        for pid in (*h.record("pid"), *h.record("spawned")):
-            await h.service.until(lambda _, pid=pid: not Path(f"/proc/{pid}").exists())
+        pids = (*h.record("pid"), *h.record("spawned"))
+        await h.service.until(lambda _: not any(lives(pid) for pid in pids))
     async with herald("result other", api=api) as h:
         await h.says("Herald crashed while Claude was busy with this: one")
 

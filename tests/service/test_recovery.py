@@ -107,6 +107,28 @@ async def test_a_message_whose_acceptance_was_not_heard_is_not_sent_twice(herald
         assert any("a message had arrived before" in line for line in h.service.log)
 
 
+async def test_not_even_where_other_chats_have_had_many_messages_meanwhile(herald: Herald) -> None:
+    async with herald("until go\nresult hi", TELEGRAM_ALLOWED_USERS="4242,4343") as h:
+        h.api.text("one")
+        await works(h)
+        for _ in range(8):
+            h.api.text("/status", user_id=4343)
+        await h.api.until(lambda api: len(api.texts(4343)) == 8)
+        h.api.lose("sendMessage")
+        h.release("go")
+        await h.idle_again()
+        assert h.api.texts() == ["hi"]
+
+
+async def test_a_search_that_is_interrupted_goes_on_and_ends(herald: Herald) -> None:
+    async with herald("result hi") as h:
+        h.api.lose("sendMessage")
+        h.api.refuse("editMessageText", 502, times=2)
+        h.api.text("one")
+        await h.idle_again()
+        assert h.api.texts() == ["hi"]
+
+
 async def test_not_even_after_a_crash(herald: Herald, api: BotApi) -> None:
     async with herald("result an answer", api=api) as h:
         h.api.lose("sendMessage")
