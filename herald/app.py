@@ -129,10 +129,10 @@ class Service:
         done.pop().result()
 
     async def _keep_writing(self) -> None:
-        """Write what the disk has refused as soon as it takes it."""
+        """Write what the disk has refused as soon as it takes it, and leave nothing behind of what is done."""
         while True:
             await asyncio.sleep(_RETRY_EVERY_S)
-            self._database.retry()
+            self._database.tidy()
 
     def _stop(self) -> None:
         if self._asked_to_stop.is_set():

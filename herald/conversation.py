@@ -16,7 +16,7 @@ from herald.claude.events import Started, ToolStarted
 from herald.companion import Companion
 from herald.config import Config
 from herald.desk import AFTER_CUT, Desk
-from herald.errors import HeraldError, SessionExpired, TurnCut
+from herald.errors import HeraldError, SessionExpired, StateUnwritable, TurnCut
 from herald.exchange import End, Exchange
 from herald.liaison import FAILED, Liaison
 from herald.mailbox import Close, Job, Mail, Mailbox, MakeRoom, NewSession, Said, Stop
@@ -28,6 +28,7 @@ from herald.telegram.reply import Reply
 log = logging.getLogger(__name__)
 
 _TERMINAL_LOOK_EVERY_S = 2.0
+_DISK_LOOK_EVERY_S = 2.0
 
 
 class _NotNow(Exception):
@@ -92,7 +93,8 @@ class Conversation:
     def decide(self, tap: Tap, entry: Entry | None) -> bool:
         """Carry out the owner's choice about `entry`; False if there is nothing to decide any more."""
         if entry is not None and entry.state == "asked" and tap.choice in AFTER_CUT:
-            if incoming := self._desk.decided(tap, entry):
+            session = self._claude.session
+            if incoming := self._desk.decided(tap, entry, session.session_id if session else None):
                 self.put(incoming)
             return True
         if self._held == tap.update_id:
@@ -224,8 +226,7 @@ class Conversation:
         """Give one prompt to Claude and follow the turn to its end. Raises ClaudeNotFound, _NotNow."""
         await self._until_seated()
         exchange = await self._liaison.reach()
-        session = self._claude.session
-        self._desk.given(incoming, session.session_id if session else None)
+        await self._until_noted(incoming)
         exchange.prompt(incoming.text, self._desk.prompt_uuid(incoming), self._clock())
         if self._closing:
             exchange.drain(self._clock() + self._closing.drain_s)
@@ -289,6 +290,17 @@ class Conversation:
                 told = True
             await self._hold(None)
 
+    async def _until_noted(self, incoming: Incoming) -> None:
+        """Write down that Claude gets it, however long the disk refuses: a crash must find that it may have run."""
+        session = self._claude.session
+        while True:
+            try:
+                self._desk.given(incoming, session.session_id if session else None)
+            except StateUnwritable:
+                await self._hold(_DISK_LOOK_EVERY_S)
+            else:
+                return
+
     async def _hold(self, patience_s: float | None) -> Tap | None:
         """Wait for one mail while a prompt cannot be given to Claude yet; return it if it is the owner's choice.
 
@@ -326,6 +338,9 @@ class Conversation:
         """Herald is stopping: tell what waits for the next one, and what ends with the child."""
         waiting = [mail for mail in (*self._waiting, *self._mailbox.empty_out()) if isinstance(mail, Incoming | Entry)]
         self._waiting.clear()
+        for mail in waiting:
+            if isinstance(mail, Entry):
+                self._desk.spared(mail)
         if waiting:
             messages = "1 message waits" if len(waiting) == 1 else f"{len(waiting)} messages wait"
             self._reply.notice(f"Herald is stopping. {messages} and will be answered when it is back.")

@@ -21,12 +21,15 @@ log = logging.getLogger(__name__)
 
 # The namespace of prompt uuids; it must never change, or a resent prompt would run twice.
 _PROMPTS = UUID("6f0e6c9e-6a38-4d0b-9f6e-2f1f4a1e7c55")
-# One crash may be anybody's; a message that was there both times is set aside.
-_CRASHES_MAX = 2
+# One crash may be anybody's; a message that was there both times is not run again, and one that is there every time not
+# even looked up.
+_RUNS_MAX = 2
+_CRASHES_MAX = 4
 # How a turn that was cut short can go on.
 AFTER_CUT = (Choice.CONTINUE, Choice.RUN_AGAIN, Choice.DROP)
 _BESIDE_A_TERMINAL = (Choice.FORK, Choice.TAKE_OVER, Choice.WAIT)
 _GO_ON = "You were interrupted in the middle of this. Please go on where you stopped."
+_GO_ON_ELSEWHERE = "You were interrupted in another session, in the middle of this. See what is done, and go on:\n\n"
 _BEGINNING_LIMIT = 60
 _TOOLS_SHOWN = 5
 
@@ -48,7 +51,7 @@ class Desk:
         self._journal.queued(update_id)
 
     def given(self, incoming: Incoming, session_id: str | None) -> None:
-        """Claude is about to get it."""
+        """Claude is about to get it. Raises StateUnwritable."""
         self._journal.given(incoming.update_id, incoming.text, incoming.attempt, session_id)
 
     def started(self, incoming: Incoming, session_id: str) -> None:
@@ -84,11 +87,14 @@ class Desk:
         """Set a message aside that herald was busy with each time it crashed."""
         if entry.crashes < _CRASHES_MAX:
             return False
+        self._set_aside(entry)
+        return True
+
+    def _set_aside(self, entry: Entry) -> None:
         log.error("a message was set aside after %d crashes update_id=%d", entry.crashes, entry.update_id)
         hint = "it is set aside; everything else goes on"
         cause = f"herald has crashed {entry.crashes} times while it was busy with this: {_beginning(entry.prompt)}"
         self.failed(entry.update_id, TurnCut(cause, hint))
-        return True
 
     async def taken_up(self, entry: Entry, fate: Fate) -> Incoming | None:
         """Settle what herald was busy with when it crashed; a message that had not begun is returned, to be run."""
@@ -97,8 +103,10 @@ class Desk:
             # the CLI had no time to write it down
             fate = Unfinished("", ())
         match fate:
+            case NotBegun() if entry.crashes >= _RUNS_MAX:
+                self._set_aside(entry)
             case NotBegun():
-                return Incoming(entry.place, entry.update_id, entry.prompt, entry.attempt)
+                return Incoming(entry.place, entry.update_id, entry.text, entry.attempt)
             case Answered(markdown=markdown):
                 messages = await self._reply.composed(markdown)
                 with self._journal.atomic():
@@ -112,14 +120,23 @@ class Desk:
                     self._conclude(entry.update_id, TurnCut(cause + _list(tools), "the session is kept"))
         return None
 
-    def decided(self, tap: Tap, entry: Entry) -> Incoming | None:
-        """Carry out a choice about a turn that was cut short; return what is to be run, if anything."""
+    def spared(self, entry: Entry) -> None:
+        """Herald stops in order before it came to this."""
+        self._journal.spared(entry.update_id)
+
+    def decided(self, tap: Tap, entry: Entry, session_id: str | None) -> Incoming | None:
+        """Carry out a choice about a turn that was cut short; return what is to be run, if anything.
+
+        `session_id` is the session of the place now, which may be another than that of the turn.
+        """
         with self._journal.atomic():
             self._reply.decided(tap.message_id, tap.question, tap.choice.value)
             if tap.choice is Choice.DROP:
                 self._journal.settle(entry.update_id)
                 return None
-            text = _GO_ON if tap.choice is Choice.CONTINUE else entry.prompt
+            text = entry.prompt
+            if tap.choice is Choice.CONTINUE:
+                text = _GO_ON if session_id == entry.session_id else _GO_ON_ELSEWHERE + entry.prompt
             self._journal.queued_again(entry.update_id, text, entry.attempt + 1)
         return Incoming(entry.place, entry.update_id, text, entry.attempt + 1)
 

@@ -65,6 +65,8 @@ class Rooms:
         self._composer = Composer(hider(config, env), config.max_messages, config.rich)
         self._seats = Seats(config.max_processes)
         self._rooms: dict[Place, _Room] = {}
+        self._turns: dict[int, asyncio.Lock] = {}
+        self._is_closing = False
 
     def at(self, place: Place) -> Conversation:
         """Find the conversation of a place, or begin it."""
@@ -73,15 +75,24 @@ class Rooms:
     def restore(self) -> None:
         """Take up what the herald before this one had to send."""
         for stored in self._journal.unsent():
-            self._room(stored.place).outbox.restore(stored)
+            if stored.place.chat_id not in self._config.allowed_users:
+                log.warning("dropped: not on the allow-list any more place=%s", stored.place)
+                self._journal.replace(stored.number, None)
+                continue
+            try:
+                self._room(stored.place).outbox.restore(stored)
+            except (KeyError, TypeError, ValueError):
+                log.exception("a bundle that another herald has kept cannot be read place=%s", stored.place)
 
     def tell_owners(self, error: HeraldError) -> None:
         """Show every owner what is wrong with herald itself."""
         for user_id in self._config.allowed_users:
-            self.at(Place(user_id)).warn(error)
+            if not self._is_closing or Place(user_id) in self._rooms:
+                self.at(Place(user_id)).warn(error)
 
     async def close(self, drain_s: float) -> None:
         """End all conversations and children, then send what is still to be sent."""
+        self._is_closing = True
         rooms = list(self._rooms.values())
         for room in rooms:
             room.conversation.close(drain_s)
@@ -115,7 +126,8 @@ class Rooms:
 
     def _room(self, place: Place) -> _Room:
         if place not in self._rooms:
-            outbox = Outbox(self._bot, place, self._journal, self._changed)
+            turn = self._turns.setdefault(place.chat_id, asyncio.Lock())
+            outbox = Outbox(self._bot, place, self._journal, turn, self._changed)
             reply = Reply(self._bot, place, outbox, self._composer)
             desk = Desk(place, self._config.bot_id, reply, self._journal)
             claude = partial(Companion, place, self._sessions, self._config, self._env)

@@ -36,6 +36,8 @@ class Terminal:
 def open_elsewhere(env: Mapping[str, str], session_id: str, own_pids: Collection[int]) -> Terminal | None:
     """Find a living process with this session other than `own_pids`; None if there is none, or no /proc to tell."""
     for path in (configuration_folder(env) / "sessions").glob("*.json"):
+        if not path.is_file():
+            continue  # a named pipe would block
         terminal = _read(path, session_id)
         if terminal is not None and terminal.pid not in own_pids and _lives(terminal):
             return terminal

@@ -74,6 +74,8 @@ def _candidates(folder: Path, session_id: str | None, given_at: float) -> Iterat
     projects = [project for project in _entries(folder / "projects") if project.is_dir()]
     paths = [path for project in projects for path in _entries(project) if path.suffix == ".jsonl"]
     for path in sorted(paths, key=lambda path: path.name != own):
+        if not (path.is_file() or path.is_dir()):
+            continue  # a named pipe would block; what is a folder cannot be read, and that is told
         if path.name == own or path.stat().st_mtime >= given_at - _CLOCK_SLACK_S:
             yield path
 

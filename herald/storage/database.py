@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ _MIGRATIONS = (
         state TEXT NOT NULL,
         raw BLOB,
         prompt TEXT,
+        text TEXT,
         attempt INTEGER NOT NULL DEFAULT 0,
         session_id TEXT,
         given_at REAL,
@@ -55,7 +56,7 @@ _MIGRATIONS = (
     """,
 )
 # Another process may look into the file, but never for long.
-_BUSY_S = 5.0
+_BUSY_S = 1.0
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # What the disk, or whoever else uses it, may say; anything else is a mistake of herald's own.
 _REFUSALS = (
@@ -80,11 +81,14 @@ class Database:
         self._backlog: list[Statement] = []
         self._gathered: list[Statement] | None = None
         self._is_refused = False
+        self._is_untidy = False
         self.trouble: HeraldError | None = None
         try:
             self._connection: sqlite3.Connection | None = self._open_or_replace()
         except sqlite3.DatabaseError as exc:
-            raise StateUnwritable(f"{path} cannot be used: {exc}", "is the disk full?") from exc
+            raise StateUnwritable(
+                f"{path} cannot be used: {exc}", "is the disk full, or does another program hold it?"
+            ) from exc
         except OSError as exc:
             raise ConfigError(
                 HeraldError(f"{path} cannot be used: {exc.strerror}", "is it a file, and yours?")
@@ -141,6 +145,14 @@ class Database:
         if self._backlog:
             self._write_or_keep([])
 
+    def tidy(self) -> None:
+        """Take what is forgotten out of the write-ahead log too, where it would stay until that is used again."""
+        self.retry()
+        if self._is_untidy and not self._is_refused and self._connection is not None:
+            self._is_untidy = False
+            with suppress(sqlite3.DatabaseError):  # somebody reads just now: the next time
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         self.retry()
         if self._backlog:
@@ -170,6 +182,7 @@ class Database:
 
     def _accepted(self) -> None:
         self._backlog.clear()
+        self._is_untidy = True
         if self._is_refused:
             self._is_refused = False
             log.info("herald.db can be written again")

@@ -17,6 +17,7 @@ from herald.storage.database import Database, Statement
 
 # Telegram keeps updates for a day; nobody sends this many a day.
 _REMEMBERED = 1000
+_NUMBERS_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Delivery:
 class Entry:
     """What is known of a message that is not done.
 
-    `acted` tells that Claude has used a tool for it, `crashes` how many have found it in herald's hands.
+    `prompt` is what its owner wrote, `text` what Claude gets in this attempt; `acted` tells that Claude has used a tool
+    for it, `crashes` how many have found it in herald's hands.
     """
 
     update_id: int
@@ -41,6 +43,7 @@ class Entry:
     state: str
     raw: bytes
     prompt: str
+    text: str
     attempt: int
     session_id: str | None
     given_at: float
@@ -58,7 +61,7 @@ class Stored:
     behind: int
 
 
-_COLUMNS = "update_id, place, state, raw, prompt, attempt, session_id, given_at, acted, crashes"
+_COLUMNS = "update_id, place, state, raw, prompt, text, attempt, session_id, given_at, acted, crashes"
 
 
 class Journal:
@@ -74,6 +77,8 @@ class Journal:
                 "SELECT chat_id, last_id, last_own_id FROM chats WHERE bot_id = ?", bot_id
             )
         }
+        # the newest last; more than lie between a message and the search for it
+        self._numbers: dict[tuple[int, int], None] = {}
         self.settled = 0  # since the start
         self._next_number: int = database.read("SELECT coalesce(max(id), 0) + 1 FROM outbox")[0][0]
 
@@ -111,14 +116,22 @@ class Journal:
     def queued(self, update_id: int) -> None:
         self._set(update_id, "state = 'queued'")
 
-    def queued_again(self, update_id: int, prompt: str, attempt: int) -> None:
-        """The owner wants `prompt` to run after the message was cut short."""
-        self._set(update_id, "state = 'queued', prompt = ?, attempt = ?", prompt, attempt)
+    def queued_again(self, update_id: int, text: str, attempt: int) -> None:
+        """The owner wants `text` to run after the message was cut short."""
+        self._set(update_id, "state = 'queued', text = ?, attempt = ?, crashes = 0", text, attempt)
 
-    def given(self, update_id: int, prompt: str, attempt: int, session_id: str | None) -> None:
-        """Claude is about to get it: from here on it may have had effects."""
-        change = "state = 'given', prompt = ?, attempt = ?, session_id = ?, given_at = ?, acted = 0"
-        self._set(update_id, change, prompt, attempt, session_id, time.time())
+    def given(self, update_id: int, text: str, attempt: int, session_id: str | None) -> None:
+        """Claude is about to get it: from here on it may have had effects. Raises StateUnwritable."""
+        sql = (
+            "UPDATE inbox SET state = 'given', prompt = coalesce(prompt, ?), text = ?, attempt = ?, session_id = ?,"
+            " given_at = ?, acted = 0 WHERE bot_id = ? AND update_id = ?"
+        )
+        values = (text, text, attempt, session_id, time.time(), self._bot_id, update_id)
+        self._database.write_now([(sql, values)])
+
+    def spared(self, update_id: int) -> None:
+        """The start after a crash ended in order before it came to this message: that was no further crash."""
+        self._set(update_id, "crashes = crashes - 1")
 
     def started(self, update_id: int, session_id: str) -> None:
         """Claude works on it in this session."""
@@ -135,7 +148,7 @@ class Journal:
     def settle(self, update_id: int) -> None:
         """It has been answered or explained; its text is forgotten."""
         self.settled += 1
-        self._set(update_id, "state = 'done', raw = NULL, prompt = NULL")
+        self._set(update_id, "state = 'done', raw = NULL, prompt = NULL, text = NULL")
 
     def entry(self, update_id: int) -> Entry | None:
         """Find a message that is not done."""
@@ -145,10 +158,14 @@ class Journal:
     def after_a_start(self) -> list[Entry]:
         """Return what the herald before this one has left to do, in order of arrival.
 
-        What it had in its hands was there when it crashed, and is counted. Call this once, before anything is taken.
+        What it had in its hands was there when it crashed, and is counted: what was given to Claude, and the first
+        one that was received and not handled. Call this once, before anything is taken.
         """
-        sql = "UPDATE inbox SET crashes = crashes + 1 WHERE bot_id = ? AND state IN ('received', 'given')"
-        self._database.write(sql, self._bot_id)
+        sql = (
+            "UPDATE inbox SET crashes = crashes + 1 WHERE bot_id = ? AND (state = 'given' OR seq ="
+            " (SELECT min(seq) FROM inbox WHERE bot_id = ? AND state = 'received'))"
+        )
+        self._database.write(sql, self._bot_id, self._bot_id)
         return self._entries("AND state != 'asked'")
 
     def _entries(self, condition: str, *values: object) -> list[Entry]:
@@ -156,12 +173,7 @@ class Journal:
             f"SELECT {_COLUMNS} FROM inbox WHERE bot_id = ? AND state != 'done' {condition} ORDER BY seq",  # noqa: S608
             *(self._bot_id, *values),
         )
-        return [
-            Entry(
-                number, Place.parse(where), state, raw, prompt or "", attempt, session, at or 0.0, bool(acted), crashes
-            )
-            for number, where, state, raw, prompt, attempt, session, at, acted, crashes in rows
-        ]
+        return [_entry(*row) for row in rows]
 
     def _knows(self, update_id: int) -> bool:
         sql = "SELECT 1 FROM inbox WHERE bot_id = ? AND update_id = ?"
@@ -210,6 +222,10 @@ class Journal:
         sql, values = self._saw(place, message_id, own_id=message_id)
         self._database.write(sql, *values)
 
+    def knows_number(self, place: Place, message_id: int) -> bool:
+        """Tell whether a message of this number is known, the owner's or herald's own, since the start."""
+        return (place.chat_id, message_id) in self._numbers
+
     def last_number(self, place: Place) -> int:
         """Return the highest message number known where this chat's come from; 0 if none is.
 
@@ -223,6 +239,9 @@ class Journal:
         return self._last.get(place.chat_id, (0, 0))
 
     def _saw(self, place: Place, message_id: int, own_id: int = 0) -> Statement:
+        self._numbers[place.chat_id, message_id] = None
+        if len(self._numbers) > _NUMBERS_KEPT:
+            del self._numbers[next(iter(self._numbers))]
         last_id, last_own_id = self._last_ids(place)
         self._last[place.chat_id] = (max(last_id, message_id), max(last_own_id, own_id))
         return (
@@ -230,3 +249,22 @@ class Journal:
             " last_id = max(last_id, excluded.last_id), last_own_id = max(last_own_id, excluded.last_own_id)",
             (self._bot_id, place.chat_id, message_id, own_id),
         )
+
+
+def _entry(
+    update_id: int,
+    place: str,
+    state: str,
+    raw: bytes,
+    prompt: str | None,
+    text: str | None,
+    attempt: int,
+    session_id: str | None,
+    given_at: float | None,
+    acted: int,
+    crashes: int,
+) -> Entry:
+    """Read a row of the inbox, whose columns these are."""
+    where = Place.parse(place)
+    begun = (attempt, session_id, given_at or 0.0, bool(acted))
+    return Entry(update_id, where, state, raw, prompt or "", text or "", *begun, crashes)

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _REQUEST_S = 20
+# a stop of herald waits for it
+_TAP_S = 3
 _PATIENCE_S = (1, 2, 4, 8, 15)
 _COMMANDS = {
     "new": "begin a new session",
@@ -77,7 +79,7 @@ def acknowledge(bot: Bot, tasks: asyncio.TaskGroup, tap_id: str, text: str) -> N
 
 async def _acknowledge(bot: Bot, tap_id: str, text: str) -> None:
     try:
-        await bot.answer_callback_query(tap_id, text=text or None)
+        await bot.answer_callback_query(tap_id, text=text or None, request_timeout=_TAP_S)
     except TelegramAPIError as exc:
         # Telegram takes an answer for some seconds only
         log.debug("a tap could not be answered: %s", exc)

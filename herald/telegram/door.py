@@ -6,21 +6,22 @@ Nothing here waits for a conversation or sends. What is not in the journal yet i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import orjson
 from aiogram import Bot, Dispatcher, F, Router
-from aiogram.enums import ChatType, ContentType
+from aiogram.enums import ContentType
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message, Update
 from pydantic import ValidationError
 
 from herald.config import Config
 from herald.conversation import Conversation
-from herald.errors import HeraldError
+from herald.errors import HeraldError, StateUnwritable
 from herald.model import Choice, Incoming, Place, Tap
 from herald.storage.journal import Delivery, Entry, Journal
 
@@ -54,13 +55,19 @@ _ESSENTIALS = ("message_id", "date", "chat", "from", "text", "message_thread_id"
 _FORWARDED = {"type": "hidden_user", "sender_user_name": "somebody", "date": 0}
 
 
-def _without_rich(message: dict[str, Any]) -> dict[str, Any]:
-    """Leave out rich messages, such as the one that is replied to: aiogram takes exponential time for nested text."""
-    return {
-        name: _without_rich(value) if name == "reply_to_message" and isinstance(value, dict) else value
-        for name, value in message.items()
-        if name != "rich_message"
-    }
+_NUMBERS_END = 2**63  # what SQLite can hold
+
+
+def _strip_rich(update: dict[str, Any]) -> None:
+    """Take rich messages out, wherever they are: aiogram takes exponential time for nested text."""
+    nodes: list[object] = [update]
+    while nodes:
+        match nodes.pop():
+            case dict() as node:
+                node.pop("rich_message", None)
+                nodes += node.values()
+            case list() as node:
+                nodes += node
 
 
 class Door:
@@ -81,37 +88,54 @@ class Door:
         self._at = at
         self._acknowledge = acknowledge
         self._album = ""
+        self._heeded: set[int] = set()
         self._dispatcher = Dispatcher(disable_fsm=True)
         self._dispatcher.include_router(self._router())
         self.offset = 0
 
     async def take(self, updates: Sequence[object]) -> None:
         """Record what the owner sent, then handle it, in order. Raises StateUnwritable; then nothing was taken."""
-        deliveries = []
-        accepted = []
+        accepted: dict[int, tuple[Update, Delivery]] = {}
         offset = self.offset
         for raw in updates:
-            if not isinstance(raw, dict) or type(raw.get("update_id")) is not int or raw["update_id"] < 0:
+            if not isinstance(raw, dict) or type(raw.get("update_id")) is not int:
                 log.warning("an update without a number was skipped")
                 continue
+            if not 0 <= raw["update_id"] < _NUMBERS_END:
+                log.warning("an update with an impossible number was skipped")
+                continue
             offset = raw["update_id"] + 1
-            update = self._read(raw)
-            if update is not None and (where := _where(update)):
-                delivery = Delivery(raw["update_id"], *where, orjson.dumps(raw, default=str))
-                deliveries.append(delivery)
-                accepted.append(update)
-        new = self._journal.record(deliveries)
+            if read := self._read(raw):
+                accepted[raw["update_id"]] = read
+        try:
+            new = self._journal.record([delivery for _, delivery in accepted.values()])
+        except StateUnwritable:
+            self._heed_stops(accepted)
+            raise
         self.offset = offset
-        for update in accepted:
-            if update.update_id in new:
-                await self._feed(update)
+        for update_id, (update, delivery) in accepted.items():
+            if update_id in self._heeded:
+                self._journal.settle(update_id)
+            elif update_id in new:
+                await self._feed(update, delivery.place)
             else:
-                log.info("delivered again, not taken again update_id=%d", update.update_id)
+                log.info("delivered again, not taken again update_id=%d", update_id)
+
+    def _heed_stops(self, accepted: Mapping[int, tuple[Update, Delivery]]) -> None:
+        """Obey /stop although nothing can be written down: what fills the disk may be what is to be stopped."""
+        for update_id, (update, delivery) in accepted.items():
+            text = update.message.text if update.message else None
+            if text and text.split("@")[0].strip() == "/stop" and update_id not in self._heeded:
+                self._heeded.add(update_id)
+                self._at(delivery.place).stop()
 
     async def resume(self, entries: Sequence[Entry]) -> None:
         """Hand on what was recorded before herald was started, in order."""
         for entry in entries:
-            if entry.state == "given":
+            if entry.place.chat_id not in self._config.allowed_users:
+                log.warning("dropped: not on the allow-list any more update_id=%d", entry.update_id)
+                self._journal.settle(entry.update_id)
+            elif entry.state == "given":
                 self._at(entry.place).put(entry)
             elif entry.state == "received" and entry.crashes >= _CRASHES_MAX:
                 log.error("an update was set aside after crashes update_id=%d", entry.update_id)
@@ -120,30 +144,39 @@ class Door:
                 )
                 self._journal.settle(entry.update_id)
             elif entry.attempt:
-                self._at(entry.place).put(Incoming(entry.place, entry.update_id, entry.prompt, entry.attempt))
-            elif update := self._read(orjson.loads(entry.raw)):
-                await self._feed(update)
+                self._at(entry.place).put(Incoming(entry.place, entry.update_id, entry.text, entry.attempt))
+            elif read := self._read(orjson.loads(entry.raw)):
+                await self._feed(read[0], entry.place)
 
-    def _read(self, raw: dict[str, Any]) -> Update | None:
-        """Return the update if it can be read and comes from an owner."""
+    def _read(self, raw: dict[str, Any]) -> tuple[Update, Delivery] | None:
+        """Return the update and what is kept of it, if it can be read and comes from an owner."""
+        update_id = raw["update_id"]
+        if not self._is_owners(raw):
+            log.debug("dropped: not from the allow-list update_id=%d", update_id)
+            return None
+        _strip_rich(raw)
         update = self._parse(raw)
-        if update is None:
-            log.warning("an update that cannot be read was skipped update_id=%d", raw["update_id"])
-        elif not self._is_owners(update):
-            log.debug("dropped: not from the allow-list update_id=%d", raw["update_id"])
-        else:
-            return update
-        return None
+        where = _where(update) if update is not None else None
+        if update is None or where is None:
+            log.warning("an update that cannot be read was skipped update_id=%d", update_id)
+            return None
+        place, message_id = where
+        if max(abs(place.chat_id), place.topic_id or 0, message_id or 0) >= _NUMBERS_END:
+            log.warning("an update with an impossible number was skipped update_id=%d", update_id)
+            return None
+        try:
+            return update, Delivery(update_id, place, message_id, orjson.dumps(raw))
+        except (TypeError, RecursionError):  # it reads deeper nesting than it writes
+            log.warning("an update that cannot be kept was skipped update_id=%d", update_id)
+            return None
 
-    async def _feed(self, update: Update) -> None:
-        where = _where(update)
-        assert where is not None
+    async def _feed(self, update: Update, where: Place) -> None:
         with self._journal.atomic():
             try:
                 await self._dispatcher.feed_update(self._bot, update)
             except Exception:  # the boundary: one update that breaks herald must not stop the polling
                 log.exception("herald failed on an update update_id=%d", update.update_id)
-                self._at(where[0]).warn(_FAILED)
+                self._at(where).warn(_FAILED)
                 self._journal.settle(update.update_id)
 
     def _parse(self, raw: dict[str, Any]) -> Update | None:
@@ -151,27 +184,29 @@ class Door:
         message = raw.get("message")
         essentials = {}
         if isinstance(message, dict):
-            message = _without_rich(message)
-            raw = {**raw, "message": message}
             essentials = {name: message[name] for name in _ESSENTIALS if name in message}
             if "forward_origin" in message:
                 essentials["forward_origin"] = _FORWARDED
-        tap = raw.get("callback_query")
-        if isinstance(tap, dict) and isinstance(tap.get("message"), dict):
-            raw = {**raw, "callback_query": {**tap, "message": _without_rich(tap["message"])}}
         for candidate in (raw, {"update_id": raw["update_id"], "message": essentials}):
             with suppress(ValidationError, RecursionError):
                 return Update.model_validate(candidate, context={"bot": self._bot})
         return None
 
-    def _is_owners(self, update: Update) -> bool:
-        sender = update.message.from_user if update.message else None
-        chat = update.message.chat if update.message else None
-        if update.callback_query is not None and isinstance(update.callback_query.message, Message):
-            sender, chat = update.callback_query.from_user, update.callback_query.message.chat
-        if sender is None or chat is None or chat.type != ChatType.PRIVATE:
-            return False
-        return sender.id in self._config.allowed_users
+    def _is_owners(self, raw: dict[str, Any]) -> bool:
+        """Tell whether it comes from an owner, in the private chat with them; before anything else is read of it."""
+        match raw:
+            case {"message": {"from": {"id": int(user_id)}, "chat": {"id": int(chat_id), "type": "private"}}}:
+                pass
+            case {
+                "callback_query": {
+                    "from": {"id": int(user_id)},
+                    "message": {"chat": {"id": int(chat_id), "type": "private"}},
+                }
+            }:
+                pass
+            case _:
+                return False
+        return user_id == chat_id and user_id in self._config.allowed_users
 
     def _router(self) -> Router:
         router = Router()
@@ -183,7 +218,7 @@ class Door:
         ):
             # ignore_mention: to look up the bot's own name, aiogram would ask Telegram; a forwarded command is a text
             command = Command(*names, ignore_mention=True)
-            router.message.register(handler, command, F.forward_origin.is_(None))
+            router.message.register(handler, command, F.text, F.forward_origin.is_(None))
         router.message.register(self._on_text, F.text)
         router.message.register(self._on_unreadable, ~F.content_type.in_(_SERVICE_KINDS))
         router.message.register(self._on_nothing)
@@ -231,7 +266,9 @@ class Door:
             return
         assert isinstance(query.message, Message)
         conversation = self._at(place(query.message))
-        is_open = conversation.decide(tap, self._journal.entry(tap.update_id))
+        entry = self._journal.entry(tap.update_id)
+        # whoever forges a tap must not reach the messages of another chat
+        is_open = conversation.decide(tap, entry if entry and entry.place == place(query.message) else None)
         self._acknowledge(query.id, "" if is_open else "This has been decided already.")
 
 
@@ -258,6 +295,10 @@ def _where(update: Update) -> tuple[Place, int | None] | None:
 def _tap(query: CallbackQuery) -> Tap | None:
     """Read what `desk` wrote into a button; None for anything else."""
     name, _, number = (query.data or "").partition(":")
-    if name not in Choice.__members__ or not number.isdecimal() or not isinstance(query.message, Message):
+    if (
+        name not in Choice.__members__
+        or not re.fullmatch(r"[0-9]{1,18}", number)
+        or not isinstance(query.message, Message)
+    ):
         return None
     return Tap(int(number), Choice[name], query.message.message_id, query.message.text or "")

@@ -56,11 +56,14 @@ class _Bundle:
 class Outbox:
     """Sends what is posted, in order; a flood wait or an outage delays it, and only that of this place."""
 
-    def __init__(self, bot: Bot, place: Place, journal: Journal, changed: Callable[[], None]) -> None:
-        """`changed` is called when `pending` has changed."""
+    def __init__(
+        self, bot: Bot, place: Place, journal: Journal, turn: asyncio.Lock, changed: Callable[[], None]
+    ) -> None:
+        """`turn` is shared by the outboxes of a chat; `changed` is called when `pending` has changed."""
         self._bot = bot
         self._place = place
         self._journal = journal
+        self._turn = turn
         self._changed = changed
         self._posted: asyncio.Queue[_Bundle] = asyncio.Queue()
         self.pending = 0
@@ -143,15 +146,17 @@ class Outbox:
         search = None if sent_behind is None or message.is_edit else _Search(sent_behind)
         failures = attempt = 0
         while True:
+            known = self._journal.last_number(self._place)
             try:
-                if search is not None:
-                    top = self._journal.last_number(self._place) + _NUMBERS_LOOKED_AT
-                    if (number := await search.find(message, self._bot, self._place, top)) is not None:
-                        log.info("a message had arrived before place=%s", self._place)
-                        return number
-                    search = None
-                known = self._journal.last_number(self._place)
-                return await message.send(self._bot, self._place)
+                # a search must not meet a message of another topic that is just being sent
+                async with self._turn:
+                    if search is not None:
+                        if (number := await search.find(message, self._bot, self._place, self._journal)) is not None:
+                            log.info("a message had arrived before place=%s", self._place)
+                            return number
+                        search = None
+                    known = self._journal.last_number(self._place)
+                    return await message.send(self._bot, self._place)
             except TelegramRetryAfter as exc:
                 patience_s: float = exc.retry_after
                 log.warning("Telegram asks to wait, again in %d s place=%s", patience_s, self._place)
@@ -182,12 +187,13 @@ class _Search:
         self._end = behind + _NUMBERS_MAX
         self.failures = 0
 
-    async def find(self, message: Outgoing, bot: Bot, place: Place, top: int) -> int | None:
-        """Look from where it was interrupted up to `top`; None if the message is not there."""
-        while self._behind < min(top, self._end):
-            if await message.is_there(bot, place, self._behind + 1):
-                return self._behind + 1
-            self._behind += 1
+    async def find(self, message: Outgoing, bot: Bot, place: Place, journal: Journal) -> int | None:
+        """Look from where it was interrupted; None if it is not there. Those that are known are others, and spared."""
+        while self._behind < min(journal.last_number(place) + _NUMBERS_LOOKED_AT, self._end):
+            number = self._behind + 1
+            if not journal.knows_number(place, number) and await message.is_there(bot, place, number):
+                return number
+            self._behind = number
             self.failures = 0
         return None
 

@@ -91,7 +91,7 @@ def test_what_is_done_is_recognised_when_it_comes_again(memory: Memory, journal:
 def test_a_message_is_known_in_each_of_its_states(memory: Memory, journal: Journal) -> None:
     before = time.time()
     journal.record([delivery(1, TOPIC)])
-    received = Entry(1, TOPIC, "received", delivery(1).raw, "", 0, None, 0.0, acted=False, crashes=0)
+    received = Entry(1, TOPIC, "received", delivery(1).raw, "", "", 0, None, 0.0, acted=False, crashes=0)
     assert journal.entry(1) == received
     journal.queued(1)
     assert journal.entry(1) == replace(received, state="queued")
@@ -99,7 +99,7 @@ def test_a_message_is_known_in_each_of_its_states(memory: Memory, journal: Journ
     given = journal.entry(1)
     assert given is not None
     assert before <= given.given_at <= time.time()
-    assert given == replace(received, state="given", prompt="go", given_at=given.given_at)
+    assert given == replace(received, state="given", prompt="go", text="go", given_at=given.given_at)
     journal.started(1, "session")
     journal.acted(1)
     cut = replace(given, session_id="session", acted=True)
@@ -116,7 +116,7 @@ def test_a_message_that_is_run_again_is_another_attempt(journal: Journal) -> Non
     journal.queued_again(1, "go on", 1)
     again = journal.entry(1)
     assert again is not None
-    assert (again.state, again.prompt, again.attempt) == ("queued", "go on", 1)
+    assert (again.state, again.prompt, again.text, again.attempt) == ("queued", "go", "go on", 1)
     journal.given(1, "go on", 1, "session")
     once_more = journal.entry(1)
     assert once_more is not None
