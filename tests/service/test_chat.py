@@ -195,7 +195,8 @@ async def test_a_topic_of_the_private_chat_has_a_session_of_its_own(herald: Hera
 
 async def test_an_update_that_cannot_be_read_does_not_stop_the_next(herald: Herald) -> None:
     async with herald("result hi") as h:
-        h.api.update({"message": {"message_id": "not a number", "chat": "nowhere"}})
+        owners = {"from": {"id": OWNER}, "chat": {"id": OWNER, "type": "private"}}
+        h.api.update({"message": {"message_id": "not a number", **owners}})
         h.api.update({"message": 17})
         h.api.text("hello")
         await h.says("hi")
