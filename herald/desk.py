@@ -47,9 +47,6 @@ class Desk:
         """Return what names this attempt to the CLI, which runs each name once."""
         return str(uuid5(_PROMPTS, f"{self._bot_id}:{incoming.update_id}:{incoming.attempt}"))
 
-    def queued(self, update_id: int) -> None:
-        self._journal.queued(update_id)
-
     def given(self, incoming: Incoming, session_id: str | None) -> None:
         """Claude is about to get it. Raises StateUnwritable."""
         self._journal.given(incoming.update_id, incoming.text, incoming.attempt, session_id)

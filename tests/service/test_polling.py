@@ -154,6 +154,13 @@ async def test_a_journal_of_a_newer_herald_is_left_alone(herald: Herald, tmp_pat
         assert any("was written by a newer herald" in line for line in service.log)
 
 
+async def test_nothing_of_a_message_stays_in_the_journals_files_once_it_is_done(herald: Herald) -> None:
+    async with herald("result hi") as h:
+        h.api.text("a very private prompt")
+        await h.says("hi")
+        await h.service.until(lambda _: not any(b"private" in p.read_bytes() for p in h.state_dir.glob("herald.db*")))
+
+
 async def test_nothing_of_a_message_stays_in_the_journal_once_it_is_done(herald: Herald) -> None:
     async with herald("result hi") as h:
         h.api.text("a very private prompt")
