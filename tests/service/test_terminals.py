@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from herald.rehearsal.bot_api import OWNER, BotApi
 from herald.rehearsal.chat import ChatMessage
 from tests.conftest import Herald, Stage
 from tests.processes import lives, stat
+from tests.service.test_recovery import forget, kill, works
 
 COPY = "22222222-2222-4222-8222-222222222222"
 OTHER = 4343
@@ -249,3 +251,20 @@ async def test_a_button_of_a_question_from_before_a_restart_still_counts(herald:
                 await api.until(lambda api: sum("in a terminal" in text for text in api.texts()) == 2)
                 choose(h, question, "Fork")
                 await h.says("two")
+
+
+async def test_a_stop_while_a_terminal_holds_what_a_crash_has_left_is_no_further_crash(
+    herald: Herald, api: BotApi, tmp_path: Path
+) -> None:
+    async with herald("until never", api=api) as h:
+        h.api.text("one")
+        await works(h)
+        await h.service.until(lambda _: h.sessions())
+        await kill(h)
+    forget(tmp_path)
+    with terminal(h):
+        async with herald("result no", api=api) as h:
+            await asked(h)
+    async with herald("result fine", api=api) as h:
+        await h.says("fine")
+        assert not any("crashed 2 times" in text for text in h.api.texts())
